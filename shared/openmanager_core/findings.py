@@ -1,0 +1,136 @@
+"""What an analysis says: findings with evidence, causes, and the words for how bad it is."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+FindingKind = Literal[
+    "spike",            # a short excursion that came back
+    "level_shift",      # a new level that stays
+    "trend",            # a steady drift
+    "leak",             # a drift in a resource that only grows
+    "saturation",       # at or near the bound of a resource
+    "variance",         # it swings more, or less, than it did
+    "peer_outlier",     # unlike its peers of the same type
+    "flatline",         # a reading that stopped moving
+    "missing_data",     # readings stopped arriving
+]  # fmt: skip
+Severity = Literal["info", "warning", "critical"]
+SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Why we say so: what was seen, against what, in which window, by which method.
+
+    Attributes
+    ----------
+    observed, baseline, spread
+        In the metric's unit: the value now, the value expected, and the robust sigma around it.
+    window_s, baseline_window_s
+        (start, end) of the two stretches compared, Unix seconds.
+    method
+        The field's name of the method.
+    """
+
+    metric: str
+    unit: str
+    observed: float
+    baseline: float
+    spread: float
+    window_s: tuple[float, float]
+    baseline_window_s: tuple[float, float]
+    method: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not as it was or not as its peers are.
+
+    Attributes
+    ----------
+    start_s, end_s
+        When it began, and ended (None: it goes on), Unix seconds.
+    score_sigma
+        Distance from normal in robust sigmas, at least 0.
+    confidence
+        0 to 1: how sure, from the size, the length and the amount of data.
+    direction
+        ``up``, ``down`` or ``none``.
+    """
+
+    kind: FindingKind
+    host: str
+    cluster: str
+    metric: str
+    start_s: float
+    end_s: float | None
+    score_sigma: float
+    confidence: float
+    severity: Severity
+    direction: Literal["up", "down", "none"]
+    summary: str
+    evidence: Evidence
+
+    @property
+    def id(self) -> str:
+        """Twelve hex digits, the same for the same event however often it is found."""
+        key = f"{self.kind}|{self.host}|{self.metric}|{int(self.start_s // 300)}"
+        return hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready, with the id."""
+        return {"id": self.id, **asdict(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """A candidate root cause.
+
+    Attributes
+    ----------
+    node
+        Cluster or server id.
+    level
+        Which of the two `node` is.
+    score
+        At least 0; comparable within one answer only.
+    confidence
+        0 to 1, falling with the distance to the runner-up.
+    onset_s
+        When it began, Unix seconds; None if it cannot be told.
+    explains
+        Clusters and servers whose trouble it accounts for.
+    evidence
+        Sentences with values and windows.
+    change
+        A recent change at the same place, or empty.
+    """
+
+    node: str
+    level: Literal["server", "cluster"]
+    kind: str
+    metric: str
+    score: float
+    confidence: float
+    onset_s: float | None
+    explains: tuple[str, ...]
+    evidence: tuple[str, ...]
+    change: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """What to do, why, what it should bring, what it may cost, and how to check that it worked."""
+
+    action: str
+    target: str
+    reason: str
+    expected_effect: str
+    risk: Literal["low", "medium", "high"]
+    verify: str
+    priority: int
+    finding_ids: tuple[str, ...] = field(default=())

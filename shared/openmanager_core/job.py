@@ -1,0 +1,81 @@
+"""Long work that can be watched and stopped.
+
+Numerical code calls `checkpoint()` between blocks of work (each well under 100 ms). Whoever started the
+job hears the progress and can cancel it; without a job, a checkpoint costs one look-up.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextvars import ContextVar
+from functools import partial
+from typing import ParamSpec, TypeVar
+
+import anyio
+import anyio.to_thread
+
+from openmanager_core.errors import JobCancelled
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Job:
+    """One piece of work that somebody waits for."""
+
+    def __init__(self, report: Callable[[float, str], None] | None = None) -> None:
+        self._cancelled = threading.Event()
+        self._report = report
+
+    def cancel(self) -> None:
+        """Let the next checkpoint raise `JobCancelled`."""
+        self._cancelled.set()
+
+    def checkpoint(self, done_ratio: float, note: str) -> None:
+        """Stop here if cancelled, else pass the progress on (`done_ratio` below 0: nothing to say)."""
+        if self._cancelled.is_set():
+            raise JobCancelled
+        if self._report is not None and done_ratio >= 0:
+            self._report(min(done_ratio, 1.0), note)
+
+
+current_job: ContextVar[Job | None] = ContextVar("openmanager_job", default=None)
+_limiter: ContextVar[anyio.CapacityLimiter | None] = ContextVar("openmanager_threads", default=None)
+
+
+def checkpoint(done_ratio: float = -1.0, note: str = "") -> None:
+    """Tell the current job how far the work is, and stop if nobody waits any more.
+
+    Raises
+    ------
+    JobCancelled
+        If the job was cancelled.
+    """
+    job = current_job.get()
+    if job is not None:
+        job.checkpoint(done_ratio, note)
+
+
+def use_threads(limiter: anyio.CapacityLimiter) -> None:
+    """Let `offload` in this context take its threads from `limiter`, apart from anyio's own 40."""
+    _limiter.set(limiter)
+
+
+async def offload(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run `work` in a thread; when the caller is cancelled, stop it at its next checkpoint.
+
+    The thread inherits the context, so the current job's progress reporting reaches it. A call
+    without a job gets one of its own, so that cancelling always works.
+    """
+    job = current_job.get() or Job()
+    token = current_job.set(job)
+    try:
+        return await anyio.to_thread.run_sync(
+            partial(work, *args, **kwargs), abandon_on_cancel=True, limiter=_limiter.get()
+        )
+    except anyio.get_cancelled_exc_class():
+        job.cancel()
+        raise
+    finally:
+        current_job.reset(token)

@@ -1,0 +1,60 @@
+"""The `openmanager` command: finds the sub-command's module and imports only that one."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from openmanager_core.errors import ConfigError, FleetError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "detect": ("openmanager_kit.cli.detect", "Score one series for anomalies, causally (CSV in, JSON out)"),
+    "detect-multi": (
+        "openmanager_kit.cli.detect_multi",
+        "Score one server's many metrics (CSV in, JSON out)",
+    ),
+    "forecast": (
+        "openmanager_kit.cli.forecast",
+        "Forecast one series with an 80 % interval (CSV in, JSON out)",
+    ),
+    "rca": ("openmanager_kit.cli.rca", "Rank root causes over a call graph (CSV and JSON in, JSON out)"),
+    "simulate": ("openmanager_kit.cli.simulate", "Serve or write a simulated fleet with known faults"),
+}
+"""Sub-command: (module with ``add_arguments(parser)`` and ``run(args) -> int``, one line of help)."""
+
+_EXIT_USAGE = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; 0 is success, 1 a failure that was explained, 2 a usage or configuration error."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    parser = argparse.ArgumentParser(
+        prog="openmanager", description="MCP servers for operations, led by a fleet analyst."
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    wanted = words[0] if words and words[0] in COMMANDS else None
+    for name, (module, text) in COMMANDS.items():
+        sub = commands.add_parser(name, help=text, description=text)
+        if name == wanted:
+            found = importlib.import_module(module)
+            found.add_arguments(sub)
+            sub.set_defaults(run=found.run)
+    args = parser.parse_args(words)
+    try:
+        return int(args.run(args))
+    except ConfigError as exc:
+        sys.stderr.write(f"openmanager: {exc}\n")
+        return _EXIT_USAGE
+    except FleetError as exc:
+        sys.stderr.write(f"openmanager: {exc}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
