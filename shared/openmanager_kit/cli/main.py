@@ -17,7 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "forecast": (
         "openmanager_kit.cli.forecast",
-        "Forecast one series with an 80 % interval (CSV in, JSON out)",
+        "Forecast one series with its interval (CSV in, JSON out)",
     ),
     "rca": ("openmanager_kit.cli.rca", "Rank root causes over a call graph (CSV and JSON in, JSON out)"),
     "simulate": ("openmanager_kit.cli.simulate", "Serve or write a simulated fleet with known faults"),
