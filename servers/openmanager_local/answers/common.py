@@ -193,6 +193,6 @@ def notes(problems: list[str], most: int = 5) -> str:
     return block("Data problems", lines)
 
 
-def more(next_cursor: str) -> str:
+def more(next_cursor: str | None) -> str:
     """How to go on, if there is more."""
     return f"More: call again with the same arguments and cursor={next_cursor}" if next_cursor else ""

@@ -18,7 +18,7 @@ class AnomaliesAnswer(Answer):
     explanation: str
     incidents: list[str]
     problems: list[str]
-    next_cursor: str
+    next_cursor: str | None
 
     def as_text(self) -> str:
         """The findings, then what they belong to."""
@@ -58,7 +58,7 @@ class PatternsAnswer(Answer):
     patterns: list[PatternRow]
     explanation: str
     problems: list[str]
-    next_cursor: str
+    next_cursor: str | None
 
     def as_text(self) -> str:
         """One line a pattern."""
@@ -94,7 +94,7 @@ class CorrelationsAnswer(Answer):
     pairs: list[PairRow]
     explanation: str
     problems: list[str]
-    next_cursor: str
+    next_cursor: str | None
 
     def as_text(self) -> str:
         """One line a pair."""
@@ -156,7 +156,7 @@ class DifferencesAnswer(Answer):
     differences: list[DifferenceRow]
     explanation: str
     problems: list[str]
-    next_cursor: str
+    next_cursor: str | None
 
     def as_text(self) -> str:
         """One line a series."""

@@ -15,7 +15,7 @@ class ActionsAnswer(Answer):
     actions: list[ActionRow]
     explanation: str
     problems: list[str]
-    next_cursor: str
+    next_cursor: str | None
 
     def as_text(self) -> str:
         """A numbered list."""
@@ -49,7 +49,7 @@ class IncidentsAnswer(Answer):
     total: int
     incidents: list[IncidentRow]
     explanation: str
-    next_cursor: str
+    next_cursor: str | None
 
     def as_text(self) -> str:
         """Two lines an incident."""

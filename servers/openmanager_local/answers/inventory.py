@@ -92,7 +92,7 @@ class ServersAnswer(Answer):
     total: int
     servers: list[ServerRow]
     problems: list[str]
-    next_cursor: str
+    next_cursor: str | None
 
     def as_text(self) -> str:
         """One line a server."""

@@ -33,7 +33,7 @@ class ReadingsAnswer(Answer):
     series: list[SeriesRow]
     explanation: str
     problems: list[str]
-    next_cursor: str
+    next_cursor: str | None
 
     def as_text(self) -> str:
         """A summary line a series, then its values."""
@@ -131,7 +131,7 @@ class CapacityAnswer(Answer):
     clusters: list[CapacityRow]
     explanation: str
     problems: list[str]
-    next_cursor: str
+    next_cursor: str | None
 
     def as_text(self) -> str:
         """One paragraph a cluster."""
