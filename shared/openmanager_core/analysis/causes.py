@@ -263,7 +263,7 @@ def _own(table: Table, losses: _Losses, calls: Flags, moved: Flags, learned: boo
     excess = np.where(moved, losses.excess, 0.0)
     # a learned order repeats itself along a chain, so only the largest callee is taken off there
     passed = np.where(calls, excess[None, :], 0.0).max(axis=1, initial=0.0) if learned else calls @ excess
-    own = np.maximum(0.0, excess - passed)
+    own: Floats = np.maximum(0.0, excess - passed)
     views = np.array([bool(_VIEW.search(n)) for n in table.nodes])
     for i in np.flatnonzero(moved & ~calls.any(axis=1) & views):
         beside = np.ones(len(calls), bool) if learned else calls[calls[:, i]].any(axis=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 import json
 import sys
 from pathlib import Path
@@ -60,7 +61,7 @@ def _read_frame(path: Path) -> tuple[dict[str, Any], str]:
     """The five columns, and a sentence about the rows that could not be used (empty: none)."""
     from openmanager_core.analysis._fleet_rca_input import as_seconds
 
-    rows = csv.reader(_text(path, "metrics").splitlines())
+    rows = csv.reader(io.StringIO(_text(path, "metrics"), newline=""))
     header = [c.strip() for c in next(rows, [])]
     missing = [c for c in _COLUMNS if c not in header]
     if missing:
