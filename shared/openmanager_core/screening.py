@@ -19,6 +19,8 @@ _ROWS = 512
 _SAMPLES = 120
 """Past instants that are looked at; above twice this the past is sampled. The median of 120 is within
 0.12 sigma of the median of all, which cannot hide a move worth a look."""
+_EXACT = 64
+"""Up to here every past instant counts."""
 _DRIFT_WEIGHT = 0.5
 """A rise of 1 over the window against residuals of 1 is common in autocorrelated series: it counts half."""
 _TINY = 1e-12
@@ -93,8 +95,9 @@ def survey(values: FloatArray, *, recent: int, floor: float = 0.0, relative: flo
     if n_series and n_past > 0:
         every = max(1, n_past // _SAMPLES)
         first = (n_past - 1) % every
-        # an odd count makes the middle element the median; dropping one of many old samples changes little
-        if every > 1 and len(range(first, n_past, every)) % 2 == 0:
+        # an odd count makes the middle element the median: leaving out the oldest of many changes little
+        count = len(range(first, n_past, every))
+        if count > _EXACT and count % 2 == 0:
             first += every
         for top in range(0, n_series, _ROWS):
             checkpoint()

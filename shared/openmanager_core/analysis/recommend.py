@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from string import Template
 from typing import Literal, Protocol
 
@@ -18,8 +19,6 @@ _MOST_FINDINGS = 10
 _MOST_SICK = 5
 _MOST_CAPACITY = 10
 _NAME_LENGTH = 80
-_SOON_S = 7 * 86_400.0
-_LATER_S = 90 * 86_400.0
 _SEVERITY_RANK = {"critical": 0, "warning": 1, "info": 2}
 
 Level = Literal["server", "cluster"]
@@ -133,9 +132,8 @@ def recommend(
         book = runbook("missing_data") if state.status == "unknown" else _book_for_reason(state)
         reason = state.reasons[0] if state.reasons else state.status
         add(book, book.steps[0], name, "server", book.metrics[0] if book.metrics else "", reason, ())
-    for item in sorted(capacity, key=lambda c: (c.exhausted_at_s is None, c.exhausted_at_s or 0.0, c.headroom_ratio)):
-        if len([r for r in out if r.target == item.cluster]) > _MOST_CAPACITY or not _runs_out(item):
-            continue
+    short = sorted(filter(_runs_out, capacity), key=lambda c: (c.exhausted_at_s or math.inf, c.headroom_ratio))
+    for item in short[:_MOST_CAPACITY]:
         book = runbook("capacity")
         add(book, book.steps[0], item.cluster, "cluster", item.metric, _capacity_reason(item), ())
     return out
@@ -169,7 +167,7 @@ def _runs_out(item: CapacityItem) -> bool:
 def _capacity_reason(item: CapacityItem) -> str:
     said = item.summary
     if item.exhausted_at_s is not None:
-        when = datetime.fromtimestamp(item.exhausted_at_s, timezone.utc)
+        when = datetime.fromtimestamp(item.exhausted_at_s, UTC)
         said = f"{said.rstrip('.')}; the limit is reached on {when:%Y-%m-%d %H:%M} UTC"
     if item.servers_needed > item.servers:
         said = f"{said}; {item.servers_needed} servers are needed, there are {item.servers}"

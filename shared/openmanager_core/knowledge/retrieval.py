@@ -18,10 +18,11 @@ _TITLE_WEIGHT = 3
 _MOST_TERMS = 200
 _MOST_TOP = 100
 _WORD = re.compile(r"[a-z0-9]+|[가-힣]+")
-_STOP = frozenset(
+_COMMON = (
     "a an and are as at be by can do does for from has have how i in is it its my of on or our show that the "
-    "their this to was we what when which who why with you 왜 좀 지금 어떻게 무슨 뭐".split()
+    "their this to was we what when which who why with you 왜 좀 지금 어떻게 무슨 뭐"
 )
+_STOP = frozenset(_COMMON.split())
 _ENDINGS = ("ations", "ation", "ings", "ing", "ies", "ed", "es", "s", "y", "e")
 
 
