@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import time
 from collections.abc import Sequence
@@ -22,11 +23,18 @@ if TYPE_CHECKING:
     from openmanager_core.panel import Panel, Window
     from openmanager_core.source.base import Source, SourceStatus
     from openmanager_core.source.simulated import SimulatedSource
-    from openmanager_core.storage.ledger import Incident, Ledger
+    from openmanager_core.storage.incident import Incident
+    from openmanager_core.storage.ledger import Ledger
 
 _log = logging.getLogger(__name__)
 _INVENTORY_TTL_S = 15.0
 _READS_AT_ONCE = 4
+
+
+def ledger_name(source: SourceSettings) -> str:
+    """One file a fleet: what the simulator made up must never stand among incidents of real servers."""
+    which = f"{source.kind}|{source.url}|{source.tenant}|{source.path}|{source.seed}|{source.servers}"
+    return f"ledger-{source.kind}-{hashlib.blake2b(which.encode(), digest_size=4).hexdigest()}.sqlite3"
 
 
 @dataclass(slots=True)
@@ -102,7 +110,7 @@ class Analyst:
                     from openmanager_core.storage.ledger import Ledger
 
                     try:
-                        self._ledger = await Ledger.open(self._home / "ledger.sqlite3")
+                        self._ledger = await Ledger.open(self._home / ledger_name(self.settings))
                     except StorageUnavailable as exc:
                         _log.warning("the Ledger can not be opened: %s", exc)
                         self._ledger_problem = f"incidents are not being kept: {exc.message}"
@@ -121,13 +129,23 @@ class Analyst:
             raise StorageUnavailable(self._ledger_problem, hint="set OPENMANAGER_HOME to a folder that can be written")
         return found
 
-    async def record(self, findings: Sequence[Finding], seen_at_s: float) -> tuple[list[Incident], str]:
-        """Keep findings as incidents; the second value says why not, where that failed."""
+    async def record(
+        self,
+        findings: Sequence[Finding],
+        seen_at_s: float,
+        *,
+        hosts: Sequence[str] | None = None,
+        metrics: Sequence[str] | None = None,
+    ) -> tuple[list[Incident], str]:
+        """Keep what a look at these hosts and metrics found (None: at all); the second value says why not, if so."""
         ledger = await self.ledger()
         if ledger is None:
             return [], self._ledger_problem
         try:
-            return await ledger.record(findings, fleet=await self.fleet(), seen_at_s=seen_at_s), ""
+            kept = await ledger.record(
+                findings, fleet=await self.fleet(), seen_at_s=seen_at_s, hosts=hosts, metrics=metrics
+            )
+            return kept, ""
         except StorageUnavailable as exc:
             _log.warning("the Ledger can not be written: %s", exc)
             return [], f"incidents are not being kept: {exc.message}"

@@ -69,9 +69,8 @@ async def find_anomalies(
     hosts = await scope(analyst, servers, cluster, type)
     seen = await survey(analyst, window, hosts=hosts, metrics=metrics, min_sigma=min_sigma)
     found = [f for f in seen.findings if _LEVELS[f.severity] >= _LEVELS[severity] and f.score_sigma >= min_sigma]
-    incidents, problem = await analyst.record(found, window.end_s)
     of_page = {f.id for f in found}
-    belonging = [f"{i.id}: {i.title} ({i.state})" for i in incidents if of_page & set(i.finding_ids)]
+    belonging = [f"{i.id}: {i.title} ({i.state})" for i in seen.incidents if of_page & set(i.finding_ids)]
     return paged(
         found,
         lambda part, total, after: AnomaliesAnswer(
@@ -82,7 +81,7 @@ async def find_anomalies(
             anomalies=[finding_row(f) for f in part],
             explanation="" if part else _why_no_anomaly(seen.screened_series, min_sigma, severity),
             incidents=belonging[:5],
-            problems=[*seen.problems, *([problem] if problem else [])][:10],
+            problems=seen.problems[:10],
             next_cursor=after,
         ),
         limit=limit,
@@ -229,10 +228,9 @@ async def find_root_cause(
     seen = await survey(analyst, window)
     causes = [c for c in seen.causes if not place or _concerns(c.node, c.explains, place, fleet.by_id.get(c.node))]
     related = [f for f in seen.findings if not place or place in (f.cluster, f.host)] or list(seen.findings)
-    incidents, problem = await analyst.record(seen.findings, window.end_s)
     ledger = await analyst.ledger()
     if ledger is not None:
-        for incident in incidents:
+        for incident in seen.incidents:
             mine = [c for c in seen.causes if c.node in incident.hosts or c.node in incident.clusters]
             if mine:
                 await ledger.set_causes(incident.id, mine)
@@ -249,7 +247,7 @@ async def find_root_cause(
         evidence=[finding_row(f) for f in related[:5]],
         recent_changes=[change_text(c) for c in seen.changes[-5:]],
         explanation=explanation,
-        problems=[*seen.problems, *([problem] if problem else [])][:10],
+        problems=seen.problems[:10],
     )
 
 

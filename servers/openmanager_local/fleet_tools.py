@@ -42,7 +42,6 @@ async def fleet_overview(
     window = await analyst.window(start, end)
     seen = await survey(analyst, window)
     fleet = await analyst.fleet()
-    incidents, problem = await analyst.record(seen.findings, window.end_s)
     worst = sorted(
         (c for c in fleet.clusters if seen.clusters.get(c.id, _UNKNOWN).status != "healthy"),
         key=lambda c: (seen.clusters.get(c.id, _UNKNOWN).score, c.id),
@@ -73,8 +72,8 @@ async def fleet_overview(
         anomalies=[finding_row(f) for f in seen.findings[:top]],
         anomalies_total=len(seen.findings),
         causes=[cause_row(c) for c in seen.causes[: min(top, 3)]],
-        open_incidents=sum(i.state != "resolved" for i in incidents),
-        problems=[*seen.problems, *([problem] if problem else [])][:10],
+        open_incidents=sum(i.active for i in seen.incidents),
+        problems=seen.problems[:10],
         next_steps=_next_steps(bool(seen.findings), bool(seen.causes)),
     )
 

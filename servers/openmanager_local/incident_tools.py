@@ -19,7 +19,7 @@ from openmanager_local.words import span_text
 
 if TYPE_CHECKING:
     from openmanager_core.simulator.faults import Fault
-    from openmanager_core.storage.ledger import Incident
+    from openmanager_core.storage.incident import Incident
 
 State = Literal["", "open", "acknowledged", "resolved"]
 Kind = Literal[
@@ -129,10 +129,9 @@ async def report_text(analyst: Bench, incident_id: str, language: Language) -> s
 
     ledger = await analyst.require_ledger()
     incident = await ledger.incident(incident_id)
-    findings = await ledger.findings(incident_id=incident.id)
-    causes = await ledger.causes(incident.id)
-    actions = await offload(recommend, findings, causes, {}, await analyst.fleet())
-    return await offload(incident_markdown, incident, findings, causes, actions, language=language)
+    findings = await ledger.findings(incident=incident.id)
+    actions = await offload(recommend, findings, incident.causes, {}, await analyst.fleet())
+    return await offload(incident_markdown, incident, findings, incident.causes, actions, language=language)
 
 
 async def inject_fault(

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from openmanager_core.findings import Cause, Finding
     from openmanager_core.fleet import Fleet
     from openmanager_core.panel import Panel, Window
+    from openmanager_core.storage.incident import Incident
 
+USUAL_SIGMA = 4.0
+"""What opens incidents; a call may look at less, or more."""
 _EVERY_METRIC_UP_TO = 300
 """Servers for which all metrics are read at once; beyond, the screened eight come first."""
 _PULL_UP_TO_SAMPLES = 40_000_000
@@ -28,7 +31,7 @@ _PEERS_PER_TYPE = 8
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What one look found."""
+    """What one look found, and the incidents that it belongs to."""
 
     window: Window
     panels: dict[str, Panel]
@@ -40,13 +43,19 @@ class Survey:
     screened_series: int
     method: str
     changes: tuple[Change, ...]
+    incidents: list[Incident]
     problems: list[str]
 
 
 async def survey(
-    analyst: Analyst, window: Window, *, hosts: Sequence[str] | None = None, metrics: Sequence[str] = (), min_sigma: float = 4.0
+    analyst: Analyst,
+    window: Window,
+    *,
+    hosts: Sequence[str] | None = None,
+    metrics: Sequence[str] = (),
+    min_sigma: float = USUAL_SIGMA,
 ) -> Survey:
-    """Look at the fleet, or at `hosts`, over the window.
+    """Look at the fleet, or at `hosts`, over the window, and keep what is found.
 
     Small enough, everything is read; else the source ranks its series and only the suspects, and a few of
     their peers, are read in full.
@@ -60,22 +69,38 @@ async def survey(
     changes = await source.changes(window)
     checkpoint(0.05, "screening")
     series = count * len(names)
-    remote = source.kind == "prometheus"
-    if series <= _PULL_UP_TO_SERIES if remote else series * window.n_times <= _PULL_UP_TO_SAMPLES:
-        readings = await analyst.read_all(names, window, hosts)
-        seen = await offload(_look, readings, fleet, window, changes, min_sigma)
-        return _as_survey(window, readings, seen, changes, "robust distance from the own past and from peers")
-    ranking = await source.rank(names, window, _SUSPECTS, hosts)
-    suspects = list(dict.fromkeys(s.host for s in ranking.suspects))
-    readings = await analyst.read_all(names, window, [*suspects, *_peers(fleet, suspects)])
+    whole = series <= _PULL_UP_TO_SERIES if source.kind == "prometheus" else series * window.n_times <= _PULL_UP_TO_SAMPLES
+    ranking = None if whole else await source.rank(names, window, _SUSPECTS, hosts)
+    wanted = hosts
+    if ranking is not None:
+        suspects = list(dict.fromkeys(s.host for s in ranking.suspects))
+        wanted = [*suspects, *_peers(fleet, suspects)]
+    readings = await analyst.read_all(names, window, wanted)
     seen = await offload(_look, readings, fleet, window, changes, min_sigma)
-    latest = {name: await source.latest(name, window.end_s) for name in names}
-    servers, clusters, whole = await offload(_health, latest, fleet)
-    found = _as_survey(window, readings, seen, changes, ranking.method)
+    health = (seen.servers, seen.clusters, seen.fleet)
+    if ranking is not None:
+        latest = {name: await source.latest(name, window.end_s) for name in names}
+        health = await offload(_health, latest, fleet)
+    certain = [f for f in seen.findings if f.score_sigma >= USUAL_SIGMA]
+    everything = hosts is None and not metrics
+    incidents, not_kept = await analyst.record(
+        certain, window.end_s, hosts=hosts, metrics=None if everything else names
+    )
+    problems = [*(ranking.problems if ranking else ()), *readings.problems, *seen.problems, not_kept]
     return Survey(
-        window, found.panels, found.findings, found.causes, servers, clusters, whole,
-        ranking.screened_series, ranking.method, changes, [*ranking.problems, *found.problems],
-    )  # fmt: skip
+        window=window,
+        panels=readings.panels,
+        findings=seen.findings,
+        causes=seen.causes,
+        servers=health[0],
+        clusters=health[1],
+        fleet=health[2],
+        screened_series=ranking.screened_series if ranking else seen.screened_series,
+        method=ranking.method if ranking else "robust distance from the own past and from peers",
+        changes=changes,
+        incidents=incidents,
+        problems=[text for text in problems if text],
+    )
 
 
 def _look(readings: Readings, fleet: Fleet, window: Window, changes: tuple[Change, ...], min_sigma: float) -> Overview:
@@ -103,10 +128,3 @@ def _peers(fleet: Fleet, suspects: Sequence[str]) -> list[str]:
         if room is not None and len(room) < _PEERS_PER_TYPE and server.id not in chosen:
             room.append(server.id)
     return [host for group in peers.values() for host in group]
-
-
-def _as_survey(window: Window, readings: Readings, seen: Overview, changes: tuple[Change, ...], method: str) -> Survey:
-    return Survey(
-        window, readings.panels, seen.findings, seen.causes, seen.servers, seen.clusters, seen.fleet,
-        seen.screened_series, method, changes, [*readings.problems, *seen.problems],
-    )  # fmt: skip
