@@ -19,10 +19,11 @@ from openmanager_core.job import checkpoint, offload
 from openmanager_core.source import SourceSettings, open_source
 
 if TYPE_CHECKING:
+    from openmanager_core.source.simulated import SimulatedSource
+
     from openmanager_core.findings import Finding
     from openmanager_core.panel import Panel, Window
     from openmanager_core.source.base import Source, SourceStatus
-    from openmanager_core.source.simulated import SimulatedSource
     from openmanager_core.storage.incident import Incident
     from openmanager_core.storage.ledger import Ledger
 

@@ -38,7 +38,9 @@ class Look:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The demo's few switches."""
-    parser.add_argument("--scenario", default="incident", help="what goes wrong: incident, quiet, black_friday, leaky_release")
+    parser.add_argument(
+        "--scenario", default="incident", help="what goes wrong: incident, quiet, black_friday, leaky_release"
+    )
     parser.add_argument("--servers", type=int, default=30, help="how many servers (default 30)")
 
 

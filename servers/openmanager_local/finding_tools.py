@@ -110,7 +110,7 @@ async def find_patterns(
     limit: Limit = 20,
     cursor: Cursor = "",
 ) -> PatternsAnswer:
-    """Seasons with their period, trends, leaks, saturation, regime switches, odd shapes, recurring spikes of one metric."""
+    """Seasons with their period, trends, leaks, regime switches, odd shapes and recurring spikes of one metric."""
     from openmanager_core.analysis.patterns import find_patterns as find
 
     await analyst.metrics([metric])
@@ -138,7 +138,9 @@ async def find_patterns(
                 )
                 for p in part
             ],
-            explanation="" if part else "No pattern is stronger than chance here. Try: a longer window, at least two periods long.",
+            explanation=""
+            if part
+            else "No pattern is stronger than chance here. Try: a longer window, at least two periods long.",
             problems=readings.problems[:5],
             next_cursor=after,
         ),

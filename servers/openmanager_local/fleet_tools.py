@@ -10,9 +10,8 @@ from pydantic import Field
 from openmanager_core import catalog
 from openmanager_core.fleet import Health
 from openmanager_core.job import offload
-from openmanager_core.text import ident
-from openmanager_core.timespan import iso
 from openmanager_kit.answers import paged
+from openmanager_local.analyst import Analyst
 from openmanager_local.answers.common import cause_row, finding_row, short
 from openmanager_local.answers.inventory import (
     ClusterRow,
@@ -24,7 +23,6 @@ from openmanager_local.answers.inventory import (
     ServerRow,
     ServersAnswer,
 )
-from openmanager_local.analyst import Analyst
 from openmanager_local.parameters import Bench, Cluster, Cursor, End, Limit, ServerName, Start, TypeName
 from openmanager_local.survey import survey
 from openmanager_local.words import change_text, span_text, status_text
@@ -186,7 +184,9 @@ async def describe_server(
         status=health.status,
         reasons=list(health.reasons),
         load_balancer=f"{balancer.name} ({balancer.algorithm})" if balancer else "",
-        scaling=f"{scaling.min_servers} to {scaling.max_servers} servers at {scaling.target_cpu_ratio:.0%} CPU" if scaling else "",
+        scaling=f"{scaling.min_servers} to {scaling.max_servers} servers at {scaling.target_cpu_ratio:.0%} CPU"
+        if scaling
+        else "",
         calls=list(fleet.callees(found.cluster)),
         called_by=list(fleet.callers(found.cluster)),
         application=next((a.name for a in fleet.applications if found.cluster in a.clusters), ""),

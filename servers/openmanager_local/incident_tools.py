@@ -19,6 +19,7 @@ from openmanager_local.words import span_text
 
 if TYPE_CHECKING:
     from openmanager_core.simulator.faults import Fault
+
     from openmanager_core.storage.incident import Incident
 
 State = Literal["", "open", "acknowledged", "resolved"]
@@ -63,7 +64,9 @@ async def recommend_actions(
             window=span_text(window),
             total=total,
             actions=[action_row(a) for a in part],
-            explanation="" if part else f"Nothing needs doing: {len(seen.findings)} findings, none with a known remedy.",
+            explanation=""
+            if part
+            else f"Nothing needs doing: {len(seen.findings)} findings, none with a known remedy.",
             problems=seen.problems[:5],
             next_cursor=after,
         ),
@@ -124,8 +127,9 @@ async def incident_report(
 
 async def report_text(analyst: Bench, incident_id: str, language: Language) -> str:
     """The post-mortem, for the tool and the resource."""
-    from openmanager_core.analysis.recommend import recommend
     from openmanager_core.postmortem import incident_markdown
+
+    from openmanager_core.analysis.recommend import recommend
 
     ledger = await analyst.require_ledger()
     incident = await ledger.incident(incident_id)
@@ -148,7 +152,12 @@ async def inject_fault(
     simulator = await analyst.simulator()
     start_s = parse_instant(started, await simulator.now_s())
     fault = await offload(
-        simulator.make_fault, kind, [target], start_s=start_s, end_s=start_s + parse_duration(duration), severity=severity
+        simulator.make_fault,
+        kind,
+        [target],
+        start_s=start_s,
+        end_s=start_s + parse_duration(duration),
+        severity=severity,
     )
     made = simulator.inject(fault)
     return FaultsAnswer(

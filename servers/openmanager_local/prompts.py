@@ -59,6 +59,5 @@ def add_prompts(server: MCPServer) -> None:
             f"Write a blameless post-mortem of incident {quoted(incident_id, 40)}.\n"
             f"Begin with incident_report (language {'ko' if language == 'ko' else 'en'}), check its timeline with "
             "query_metrics around the onset, test the cause against compare_windows, and end with actions that have "
-            "an owner's role, a date and a check. Mark every guess as a guess."
-            + (_KOREAN if language == "ko" else "")
+            "an owner's role, a date and a check. Mark every guess as a guess." + (_KOREAN if language == "ko" else "")
         )

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+from openmanager_kit.profile import add_setting_flags, load_settings
 
 from openmanager_core.errors import InvalidRequest
-from openmanager_kit.profile import add_setting_flags, load_settings
 from openmanager_local.analyst import Analyst
 from openmanager_local.fleet_tools import fleet_overview
 from openmanager_local.incident_tools import recommend_actions
@@ -58,7 +58,9 @@ async def _parts(analyst: Analyst, start: str, end: str) -> dict[str, Any]:
 def render(parts: dict[str, Any], form: str) -> str:
     """The three answers as text, Markdown, or one JSON object."""
     if form == "json":
-        return json.dumps({name: part.model_dump(mode="json") for name, part in parts.items()}, ensure_ascii=False) + "\n"
+        return (
+            json.dumps({name: part.model_dump(mode="json") for name, part in parts.items()}, ensure_ascii=False) + "\n"
+        )
     if form == "markdown":
         return "# Fleet report\n" + "".join(f"\n## {title}\n\n{parts[name].as_text()}\n" for title, name in _SECTIONS)
     return "".join(f"{title.upper()}\n{'=' * len(title)}\n{parts[name].as_text()}\n\n" for title, name in _SECTIONS)
@@ -74,7 +76,9 @@ def write_whole(path: Path, text: str) -> None:
     """
     temporary = ""
     try:
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=".report-", delete=False) as out:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=path.parent, prefix=".report-", delete=False
+        ) as out:
             temporary = out.name
             out.write(text)
             out.flush()
@@ -83,4 +87,6 @@ def write_whole(path: Path, text: str) -> None:
     except OSError as exc:
         if temporary:
             Path(temporary).unlink(missing_ok=True)
-        raise InvalidRequest(f"--output {str(path)!r} can not be written: {exc.strerror}", hint="another folder") from exc
+        raise InvalidRequest(
+            f"--output {str(path)!r} can not be written: {exc.strerror}", hint="another folder"
+        ) from exc

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from openmanager_kit.registry import ServerSettings
+
 from openmanager_kit.server import OpenManagerServer
 from openmanager_kit.tools import Tool, reads, writes
 from openmanager_local.analyst import Analyst
-from openmanager_local.fleet_tools import describe_server, fleet_overview, list_metrics, list_servers
 from openmanager_local.finding_tools import (
     compare_windows,
     correlate_metrics,
@@ -14,6 +14,7 @@ from openmanager_local.finding_tools import (
     find_patterns,
     find_root_cause,
 )
+from openmanager_local.fleet_tools import describe_server, fleet_overview, list_metrics, list_servers
 from openmanager_local.incident_tools import (
     clear_faults,
     incident_report,

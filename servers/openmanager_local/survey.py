@@ -69,7 +69,9 @@ async def survey(
     changes = await source.changes(window)
     checkpoint(0.05, "screening")
     series = count * len(names)
-    whole = series <= _PULL_UP_TO_SERIES if source.kind == "prometheus" else series * window.n_times <= _PULL_UP_TO_SAMPLES
+    whole = (
+        series <= _PULL_UP_TO_SERIES if source.kind == "prometheus" else series * window.n_times <= _PULL_UP_TO_SAMPLES
+    )
     ranking = None if whole else await source.rank(names, window, _SUSPECTS, hosts)
     wanted = hosts
     if ranking is not None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from fleet_client import ask, fleet_client, refused, text_of
+
 from openmanager_core.source import SourceSettings
 
 WRONG: tuple[tuple[str, dict[str, object], tuple[str, ...]], ...] = (
@@ -67,7 +68,14 @@ async def test_a_label_that_gives_orders_is_quoted_as_data(tmp_path: Path) -> No
     path = tmp_path / "recording.csv"
     path.write_text("\n".join(rows) + "\n", encoding="utf-8")
     async with fleet_client(SourceSettings(kind="recorded", path=str(path)), tmp_path / "home") as client:
-        for tool in ("fleet_overview", "find_anomalies", "list_servers", "find_root_cause", "recommend_actions", "list_incidents"):
+        for tool in (
+            "fleet_overview",
+            "find_anomalies",
+            "list_servers",
+            "find_root_cause",
+            "recommend_actions",
+            "list_incidents",
+        ):
             result = await client.call_tool(tool, {})
             text = text_of(result)
             assert not result.is_error, text

@@ -6,15 +6,30 @@ import json
 
 import pytest
 from fleet_client import fleet_client, settings
+
 from openmanager_core.source import SourceSettings
 from openmanager_local.server import SIMULATOR_TOOLS, TOOLS, build
 
 BUDGET_BYTES = 16_000
-WANTED = (
-    "fleet_overview list_servers describe_server query_metrics find_anomalies find_patterns correlate_metrics "
-    "forecast_metric capacity_outlook find_root_cause compare_windows recommend_actions list_incidents "
-    "incident_report list_metrics inject_fault clear_faults"
-).split()
+WANTED = [
+    "fleet_overview",
+    "list_servers",
+    "describe_server",
+    "query_metrics",
+    "find_anomalies",
+    "find_patterns",
+    "correlate_metrics",
+    "forecast_metric",
+    "capacity_outlook",
+    "find_root_cause",
+    "compare_windows",
+    "recommend_actions",
+    "list_incidents",
+    "incident_report",
+    "list_metrics",
+    "inject_fault",
+    "clear_faults",
+]
 
 
 def test_every_promised_tool_is_in_the_inventory_once() -> None:
@@ -26,7 +41,9 @@ def test_every_promised_tool_is_in_the_inventory_once() -> None:
 async def test_the_tool_list_stays_within_its_budget_on_the_wire() -> None:
     async with fleet_client() as client:
         listed = await client.list_tools()
-    wire = json.dumps(listed.model_dump(mode="json", by_alias=True, exclude_none=True), separators=(",", ":"), ensure_ascii=False)
+    wire = json.dumps(
+        listed.model_dump(mode="json", by_alias=True, exclude_none=True), separators=(",", ":"), ensure_ascii=False
+    )
     assert len(wire.encode()) < BUDGET_BYTES
     assert [tool.name for tool in listed.tools] == [tool.name for tool in TOOLS + SIMULATOR_TOOLS]
 
@@ -81,5 +98,7 @@ async def test_resources_prompts_and_completions_work_in_both_eras(mode: str) ->
         assert {p.name for p in (await client.list_prompts()).prompts} == {"triage", "capacity_review", "post_mortem"}
         prompt = await client.get_prompt("triage", {"symptom": "결제가 느려요", "language": "ko"})
         assert "결제가 느려요" in prompt.messages[0].content.text  # type: ignore[union-attr]
-        languages = await client.complete(PromptReference(type="ref/prompt", name="triage"), {"name": "language", "value": ""})
+        languages = await client.complete(
+            PromptReference(type="ref/prompt", name="triage"), {"name": "language", "value": ""}
+        )
         assert languages.completion.values == ["en", "ko"]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from fleet_client import ask, fleet_client, refused, text_of
+
 from openmanager_core.source import SourceSettings
 
 INCIDENT = SourceSettings(scenario="incident")
@@ -54,7 +55,9 @@ async def test_the_overview_finds_the_incident_and_its_cause(tmp_path: Path) -> 
         actions = await ask(client, "recommend_actions")
         assert actions["actions"][0]["verify"]
         incidents = (await ask(client, "list_incidents"))["incidents"]
-        report = text_of(await client.call_tool("incident_report", {"incident_id": incidents[0]["id"], "language": "ko"}))
+        report = text_of(
+            await client.call_tool("incident_report", {"incident_id": incidents[0]["id"], "language": "ko"})
+        )
         assert "타임라인" in report or "시간" in report
 
 
@@ -105,8 +108,12 @@ async def test_an_injected_fault_is_found_named_and_gone_when_cleared() -> None:
 async def test_a_filling_disk_is_forecast_to_its_threshold() -> None:
     async with fleet_client() as client:
         victim = (await ask(client, "list_servers", type="web"))["servers"][0]["id"]
-        await ask(client, "inject_fault", kind="disk_filling", target=victim, severity=0.9, started="now-5h", duration="2d")
-        seen = await ask(client, "forecast_metric", metric="disk_used_ratio", server=victim, horizon="12h", history="5h")
+        await ask(
+            client, "inject_fault", kind="disk_filling", target=victim, severity=0.9, started="now-5h", duration="2d"
+        )
+        seen = await ask(
+            client, "forecast_metric", metric="disk_used_ratio", server=victim, horizon="12h", history="5h"
+        )
         assert seen["crosses_at"] is not None and seen["confidence"] > 0.3
         assert len(seen["mean"]) == len(seen["low"]) == len(seen["high"]) <= 50
 

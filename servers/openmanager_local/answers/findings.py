@@ -103,7 +103,9 @@ class CorrelationsAnswer(Answer):
             a, b = f"{ident(p.server_a)} {p.metric_a}", f"{ident(p.server_b)} {p.metric_b}"
             order = "at the same time" if p.lag_s == 0 else f"{a if p.lag_s > 0 else b} leads by {abs(p.lag_s):g} s"
             rows.append(f"- r={p.r:+.2f} {a} with {b}, {order} (q={p.q_value:.2g}, n_eff={p.n_effective:.0f})")
-        head = f"{len(self.pairs)} of {self.total} correlated pairs over {self.window}, {self.tested_pairs} pairs tested"
+        head = (
+            f"{len(self.pairs)} of {self.total} correlated pairs over {self.window}, {self.tested_pairs} pairs tested"
+        )
         return joined(block(head, rows, self.explanation), notes(self.problems), more(self.next_cursor))
 
 

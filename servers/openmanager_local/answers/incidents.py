@@ -60,7 +60,9 @@ class IncidentsAnswer(Answer):
             f"likely cause: {i.root_cause or 'not known'}"
             for i in self.incidents
         ]
-        return joined(block(f"{len(self.incidents)} of {self.total} incidents", rows, self.explanation), more(self.next_cursor))
+        return joined(
+            block(f"{len(self.incidents)} of {self.total} incidents", rows, self.explanation), more(self.next_cursor)
+        )
 
 
 class FaultRow(Row):

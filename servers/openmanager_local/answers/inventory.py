@@ -157,7 +157,8 @@ class ServerAnswer(Answer):
             f"Server {ident(self.id)}: {self.type}, {self.role or 'no role'}, {self.environment}, {self.region}, "
             f"{self.architecture}; {spec}.",
             f"Cluster {ident(self.cluster)}; load balancer {self.load_balancer or 'none'}; "
-            f"scaling {self.scaling or 'none'}; application {ident(self.application) if self.application else 'unknown'}.",
+            f"scaling {self.scaling or 'none'}; "
+            f"application {ident(self.application) if self.application else 'unknown'}.",
             f"Its cluster calls {', '.join(map(ident, self.calls)) or 'nobody'}; "
             f"called by {', '.join(map(ident, self.called_by)) or 'nobody'}.",
             f"Health {'unknown' if self.health is None else f'{self.health:.0f}/100'} ({self.status}).",

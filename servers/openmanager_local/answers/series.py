@@ -43,9 +43,11 @@ class ReadingsAnswer(Answer):
             rows.append(
                 f"- {ident(s.server)}: mean {a['mean']}, min {a['min']}, max {a['max']}, p95 {a['p95']}, "
                 f"last {a['last']}, {100 * s.coverage:.0f} % of readings there\n"
-                f"  from {s.start_s:.0f} every {s.step_s:g} s: {' '.join('-' if v is None else f'{v:g}' for v in s.values)}"
+                f"  from {s.start_s:.0f} every {s.step_s:g} s: "
+                + " ".join("-" if v is None else f"{v:g}" for v in s.values)
             )
-        head = f"{self.metric} [{self.unit}], {self.aggregate}, {len(self.series)} of {self.total} series over {self.window}"
+        shown = f"{len(self.series)} of {self.total} series over {self.window}"
+        head = f"{self.metric} [{self.unit}], {self.aggregate}, {shown}"
         return joined(block(head, rows, self.explanation), notes(self.problems), more(self.next_cursor))
 
 
@@ -75,7 +77,10 @@ class ForecastAnswer(Answer):
     def as_text(self) -> str:
         """The crossing first, then the numbers."""
         season = f", season {self.season_s:g} s" if self.season_s else ", no season"
-        head = f"Forecast of {self.metric} on {ident(self.server)}, {self.horizon} ahead from {self.history} ({self.method}{season})"
+        head = (
+            f"Forecast of {self.metric} on {ident(self.server)}, {self.horizon} ahead from {self.history} "
+            f"({self.method}{season})"
+        )
         crossing = ""
         if self.threshold is not None:
             limit = amount(self.threshold, self.metric)
@@ -85,11 +90,14 @@ class ForecastAnswer(Answer):
                     f" to {self.crosses_latest or 'after the horizon'})."
                 )
             elif self.crosses_earliest:
-                crossing = f"It may cross {limit} from {self.crosses_earliest} (edge of the 80 % interval), not on average."
+                crossing = (
+                    f"It may cross {limit} from {self.crosses_earliest} (edge of the 80 % interval), not on average."
+                )
             else:
                 crossing = f"It does not cross {limit} within the horizon."
         rows = [
-            f"- {self.start_s + k * self.step_s:.0f}: {amount(m, self.metric)} ({amount(lo, self.metric)} to {amount(hi, self.metric)})"
+            f"- {self.start_s + k * self.step_s:.0f}: {amount(m, self.metric)} "
+            f"({amount(lo, self.metric)} to {amount(hi, self.metric)})"
             for k, (m, lo, hi) in enumerate(zip(self.mean, self.low, self.high, strict=True))
         ]
         return joined(
@@ -138,7 +146,11 @@ class CapacityAnswer(Answer):
         rows = [
             f"- {ident(c.cluster)} ({c.servers} {c.type} servers), {c.metric}: used {amount(c.used, c.metric)}, "
             f"peak {amount(c.peak, c.metric)}, limit {amount(c.limit, c.metric)}; "
-            + (f"exhausted {c.exhausted} (80 %: {c.earliest or 'now'} to {c.latest or 'after the horizon'}); " if c.exhausted else "")
+            + (
+                f"exhausted {c.exhausted} (80 %: {c.earliest or 'now'} to {c.latest or 'after the horizon'}); "
+                if c.exhausted
+                else ""
+            )
             + f"needs {c.servers_needed} servers; {c.summary} (confidence {c.confidence:.2f})"
             for c in self.clusters
         ]
