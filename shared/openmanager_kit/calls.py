@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -21,6 +20,7 @@ from openmanager_kit.answers import Answer
 from openmanager_kit.arguments import Arguments
 from openmanager_kit.failures import job_scope
 from openmanager_kit.injection import Injection
+from openmanager_kit.limits import Limits
 from openmanager_kit.progress import Progress
 from openmanager_kit.schemas import Schema, outline
 from openmanager_kit.tools import Tool
@@ -36,28 +36,6 @@ class AnswerTooLarge(FleetError):
     """The answer would not fit into anybody's context."""
 
     code = "answer_too_large"
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one server may use at once.
-
-    Attributes
-    ----------
-    calls_per_tool
-        Calls of one tool that run at the same time; more wait, so a flood of one tool leaves room for the others.
-    waiting
-        Calls that may wait for their turn, over all tools; more are told to come back.
-    threads
-        Threads for computing, apart from those the SDK needs to read and write.
-    answer_chars
-        Longest text of one answer, in characters.
-    """
-
-    calls_per_tool: int = 8
-    waiting: int = 1000
-    threads: int = 32
-    answer_chars: int = 400_000
 
 
 class BoundTool:

@@ -40,15 +40,17 @@ from pydantic.networks import AnyUrl
 
 from openmanager_core.errors import FleetError, JobCancelled
 from openmanager_kit import cursors, failures, logs
+from openmanager_kit import version as distribution_version
 from openmanager_kit.arguments import shown
-from openmanager_kit.calls import BoundTool, Busy, Limits, refuse_if_too_large
+from openmanager_kit.calls import BoundTool, Busy, refuse_if_too_large
+from openmanager_kit.limits import Limits
 from openmanager_kit.schemas import Schema
 from openmanager_kit.tools import DEADLINE_S, Tool
 
 Entry = TypeVar("Entry")
 
 PAGE_SIZE = 200
-_CLOSE_S = 0.8
+_CLOSE_S = 0.5
 _LISTS: tuple[CacheableMethod, ...] = ("tools/list", "resources/list", "resources/templates/list", "prompts/list")
 LIST_HINTS: Mapping[CacheableMethod, CacheHint] = {method: CacheHint(ttl_ms=300_000) for method in _LISTS}
 """Lists change only when a server restarts: clients may keep them for five minutes."""
@@ -71,7 +73,8 @@ class OpenManagerServer(MCPServer[Any]):
     Parameters
     ----------
     name, title, instructions, version
-        What clients show; `instructions` tell the model when to use this server.
+        What clients show; `instructions` tell the model when to use this server. The version is the
+        distribution's, unless given.
     state
         Whatever the tools work on; `tools.state_of(ctx)` gives it back. Its ``aclose()``, if it has one, is
         awaited when the server ends.
@@ -96,6 +99,7 @@ class OpenManagerServer(MCPServer[Any]):
         page_size: int = PAGE_SIZE,
         cache_hints: Mapping[CacheableMethod, CacheHint] | None = None,
         lifespan: Lifespan | None = None,
+        version: str | None = None,
         **options: Any,
     ) -> None:
         self.state = state
@@ -111,6 +115,7 @@ class OpenManagerServer(MCPServer[Any]):
                 name,
                 cache_hints=LIST_HINTS if cache_hints is None else cache_hints,
                 lifespan=lifespan or _closing_the_state,
+                version=distribution_version() if version is None else version,
                 **options,
             )
         for tool in tools:

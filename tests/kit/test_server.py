@@ -17,7 +17,7 @@ from pydantic import Field
 from openmanager_core.errors import NotFound
 from openmanager_core.job import checkpoint, offload
 from openmanager_kit.answers import Answer
-from openmanager_kit.calls import Limits
+from openmanager_kit.limits import Limits
 from openmanager_kit.server import OpenManagerServer
 from openmanager_kit.tools import reads, state_of, writes
 
