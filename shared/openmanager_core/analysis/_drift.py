@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from openmanager_core.analysis._steps import Array, student_to_normal
 
@@ -32,7 +33,7 @@ class Drift:
     hinged: bool
 
 
-def drift_scores(filled: Array, floor: Array) -> tuple[Array, Array]:
+def drift_scores(filled: Array, floor: Array) -> tuple[Array, npt.NDArray[np.int64]]:
     """Score a drift that begins at any of several instants and lasts to the end, for many rows at once.
 
     The window becomes 16 block medians. For every possible beginning the mean increment from there on

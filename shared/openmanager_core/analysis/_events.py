@@ -10,8 +10,10 @@ from openmanager_core.analysis._steps import MAD_TO_SIGMA, Array
 
 _MOST_EVENTS = 3
 _RECURS = 3
+_FEW = 3
 _EXPECTED_BY_CHANCE = 0.02
 _NARROW = 4
+_HABIT = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,9 @@ def find_events(
         reach_low, reach_high = max(0, event.start - 2 * width), min(len(x), max(event.end, t) + 2 * width)
         sizes, peak = np.abs(steps[scale]), abs(float(steps[scale, t]))
         usual = _in_the_tail(sizes, width, peak, reach_low, reach_high)
-        if not usual and not _recurs(sizes, width, peak, reach_low, reach_high):
+        if not usual and not _recurs(
+            sizes, width, peak, (reach_low, reach_high), 1 if event.end - event.start < _FEW else _RECURS
+        ):
             out.append(event)
         for i, w in enumerate(widths):
             left[i, max(0, event.start - w - width) : event.start + w + width] = 0.0
@@ -82,15 +86,35 @@ def find_events(
     return out
 
 
+def follow_level(x: Array, at: int, width: int, sign: float, middle: float, score: float, floor: float) -> Event | None:
+    """The event around a deviation from the series' median: begins where the smoothed series crosses half way.
+
+    None where the deviation is there from the first sample: then it has no beginning to report.
+    """
+    peak = float(np.mean(x[at : at + width])) - middle
+    smooth = _smooth(x - middle, width)
+    inside = sign * smooth > 0.5 * abs(peak)
+    t = at + width // 2
+    began = t - _end_of_stay(inside[: t + 1][::-1], 0, max(1, width // 2)) + 1
+    if began <= 1:
+        return None
+    event = _follow(x, began, width, peak, score, floor)
+    if not (event.start <= t < max(event.end, event.start + 1) and event.before[1] <= event.start):
+        return None
+    away = np.abs(smooth)
+    away[max(0, event.start - width) : event.end + width] = 0.0
+    return None if float(away.max()) > _HABIT * abs(peak) else event
+
+
 def _follow(x: Array, t: int, width: int, step: float, score: float, floor: float) -> Event:
     """Which side of the step at `t` is the excursion, and how far does it reach?"""
     n = len(x)
     near = max(3, width)
     low, high = float(np.median(x[max(0, t - near) : t])), float(np.median(x[t : t + near]))
     if width <= 2:
-        low, high = float(np.mean(x[t - width : t])), float(np.mean(x[t : t + width]))
+        low, high = float(np.mean(x[max(0, t - width) : t])), float(np.mean(x[t : t + width]))
     if (high - low) * step <= 0:
-        low, high = float(np.mean(x[t - width : t])), float(np.mean(x[t : t + width]))
+        low, high = float(np.mean(x[max(0, t - width) : t])), float(np.mean(x[t : t + width]))
     sign = 1.0 if step > 0 else -1.0
     above = _smooth(sign * (x - 0.5 * (low + high)), width) > 0
     stay = max(1, width // 2)
@@ -108,7 +132,7 @@ def _follow(x: Array, t: int, width: int, step: float, score: float, floor: floa
     part = sign * (x[start:end] - base)
     size = float(np.quantile(part, 0.75))
     if before[1] <= start and start > 0:
-        start = _onset(x, start, min(n, start + 2 * width + 1), width, base, sign, size, spread)
+        start = _onset(x, start, min(end, start + 2 * width + 1), width, base, sign, size, spread)
         before = (before[0], max(before[0] + 1, min(before[1], start)))
         part = sign * (x[start:end] - base)
     lasting = end - start > max(3, n // 20)
@@ -174,7 +198,7 @@ def _onset(x: Array, start: int, stop: int, width: int, base: float, sign: float
     reference = min(max(0.2 * size, spread), 0.5 * size)
     total = np.cumsum(sign * (x[first:stop] - base) - reference)
     total = np.concatenate(([0.0], total[:-1]))
-    onset = first + int(np.argmin(total))
+    onset = first + int(np.argmin(total)) if len(total) else start
     return onset if onset < stop - 1 else start
 
 
@@ -187,18 +211,18 @@ def _keeps_growing(part: Array) -> bool:
     return c > 0 and b - a > 0.15 * c and c - b > 0.15 * c
 
 
-def _recurs(size: Array, width: int, peak: float, low: int, high: int) -> bool:
-    """Whether the series makes steps of about this size elsewhere, unless they all come in one late burst."""
-    n = len(size)
+def _recurs(size: Array, width: int, peak: float, reach: tuple[int, int], habit: int) -> bool:
+    """Whether the series makes `habit` steps of about this size elsewhere, unless they all come in one late burst."""
+    (low, high), n = reach, len(size)
     big = size >= 0.5 * peak
     big[low:high] = False
     at = np.flatnonzero(big)
     if not len(at):
         return False
     groups = at[np.concatenate(([True], np.diff(at) > 2 * width + 1))]
-    if len(groups) < _RECURS:
+    if len(groups) < habit:
         return False
-    return bool(min(groups[0], low) < 0.6 * n)
+    return bool(min(int(groups[0]), low) < 0.6 * n)
 
 
 def _in_the_tail(size: Array, width: int, peak: float, low: int, high: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from openmanager_core.analysis._steps import Array
 
@@ -10,7 +11,7 @@ DAY_S = 86_400.0
 _HALF_SLOT = 2
 
 
-def daily_residual(filled: Array, times_s: Array) -> tuple[Array, Array]:
+def daily_residual(filled: Array, times_s: Array) -> tuple[Array, npt.NDArray[np.bool_]]:
     """Take away what the same time of other days explains.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Does a series swing more, or less, than it did? Steps in the logarithm of its sample-to-sample moves."""
+"""Does a series swing more, or less, than it did? Levels in the logarithm of its sample-to-sample moves."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from openmanager_core.analysis._steps import Array, step_at_scale, step_sigma, student_to_normal
+from openmanager_core.analysis._levels import Level, level_scores
+from openmanager_core.analysis._readings import runs_of
+from openmanager_core.analysis._steps import Array
 
-_FEWEST_SAMPLES = 192
+_FEWEST_SAMPLES = 96
 _LEAST_RATIO = 2.5
+_WIDTHS = (16, 32, 64)
+_SIGMA_OF_LOG = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,63 +27,61 @@ class Swing:
     score: float
 
 
-def swing_scores(filled: Array, floor: Array) -> tuple[tuple[int, ...], Array, Array] | None:
-    """Scores and log-ratio steps of the moves' size, shape ``(n_widths, n_rows, n_times)``; None if too short."""
+@dataclass(frozen=True, slots=True)
+class Swings:
+    """The logarithms of the moves, shape ``(n_rows, n_times - 1)``, and the strongest deviation in each row."""
+
+    size: Array
+    level: Level
+
+
+def swing_scores(filled: Array, floor: Array) -> Swings | None:
+    """Score how much the size of the moves deviates from the row's usual; None for too short a window."""
     n = filled.shape[1]
     if n < _FEWEST_SAMPLES:
         return None
-    widths = tuple(w for w in (16, 32, 64, 128) if w <= n // 10)
-    moves = np.abs(np.diff(filled, axis=1, prepend=filled[:, :1]))
+    moves = np.abs(np.diff(filled, axis=1))
+    # Below this a move is rounding; without it a logarithm makes news of it.
     least = np.maximum(0.5 * floor, 0.25 * np.median(moves, axis=1))
     size = np.log(moves + least[:, None])
-    steps = np.zeros((len(widths), *filled.shape))
-    scores = np.zeros_like(steps)
-    for i, width in enumerate(widths):
-        steps[i] = step_at_scale(size, width)
-        sigma = np.maximum(step_sigma(steps[i], width), 0.5 / np.sqrt(width))
-        scores[i] = student_to_normal(np.abs(steps[i]) / sigma[:, None], max(3.0, n / (2.0 * width)))
-        scores[i][np.abs(steps[i]) < 0.5 * np.log(_LEAST_RATIO)] = 0.0
-    return widths, scores, steps
+    return Swings(size, level_scores(size, np.full(len(filled), _SIGMA_OF_LOG), _WIDTHS, halves=True))
 
 
-def find_swing(
-    x: Array, scored: tuple[tuple[int, ...], Array, Array] | None, row: int, floor: float, bar: float
-) -> Swing | None:
+def find_swing(x: Array, swings: Swings | None, row: int, floor: float, min_sigma: float) -> Swing | None:
     """The strongest change of swing in one row, if it is large, lasting and not a habit of the series."""
-    if scored is None:
+    if swings is None:
         return None
-    widths, scores, steps = scored
-    at = int(np.argmax(scores[:, row]))
-    scale, t = divmod(at, scores.shape[2])
-    score = float(scores[scale, row, t])
-    if score < bar:
+    level, n = swings.level, len(x)
+    width, at, sign = int(level.width[row]), int(level.at[row]), float(level.sign[row])
+    score = float(level.score[row])
+    if score < np.sqrt(min_sigma**2 + np.log(max(2.0, n / width))):
         return None
-    n, width = len(x), widths[scale]
-    moves = np.abs(np.diff(x, prepend=x[:1]))
-    rises = steps[scale, row, t] > 0
-    start, end = t, n
-    local = _moving_median(moves, width)
-    before = float(np.mean(moves[max(0, t - 4 * width) : t]))
-    near = float(np.mean(moves[t : t + width]))
-    half = np.sqrt(max(before, floor * 0.1) * max(near, floor * 0.1))
-    back = np.flatnonzero((local[t + width :] < half) if rises else (local[t + width :] > half))
-    if len(back):
-        end = t + width + int(back[0])
-    after = float(np.mean(moves[start:end]))
-    ratio = max(after, before) / max(min(after, before), 0.25 * floor)
-    if ratio < _LEAST_RATIO or max(after, before) < 2.0 * floor:
-        return None
-    others = np.abs(steps[scale, row]) >= 0.6 * abs(steps[scale, row, t])
-    others[max(0, start - 2 * width) : min(n, end + 2 * width)] = False
+    away = sign * (swings.size[row] - level.middle[row])
+    total = np.concatenate(([0.0], np.cumsum(away)))
+    mean = (total[width:] - total[:-width]) / width
+    half = 0.5 * float(mean[at])
+    beyond = mean > half
+    for lull, again in runs_of(~beyond):
+        if lull > 0 and again < len(mean) and again - lull <= width:
+            beyond[lull:again] = True
+    before, after = np.flatnonzero(~beyond[:at]), np.flatnonzero(~beyond[at:])
+    first = int(before[-1]) + 1 if len(before) else 0
+    last = at + int(after[0]) if len(after) else len(mean)
+    others = beyond.copy()
+    others[max(0, first - width) : last + width] = False
     if others.any():
         return None
-    return Swing(start, end, before, after, score)
-
-
-def _moving_median(moves: Array, width: int) -> Array:
-    """Mean of the `width` moves up to each sample, with the largest one left out."""
-    total = np.concatenate(([0.0], np.cumsum(moves)))
-    i = np.arange(1, len(moves) + 1)
-    first = np.maximum(i - width, 0)
-    windows = np.lib.stride_tricks.sliding_window_view(np.concatenate((np.zeros(width - 1), moves)), width)
-    return np.asarray((total[i] - total[first] - windows.max(axis=1)) / np.maximum(i - first - 1, 1))
+    # Within the blur of the moving mean the sum of the excess over half the change tells the edges.
+    edge = slice(max(0, first - width), min(len(away), first + 2 * width))
+    start = edge.start + int(np.argmin(np.cumsum(away[edge] - half))) + 2 if first > 0 else 0
+    end = n if last >= len(mean) else min(n, last + width // 2)
+    if start >= end - 2:
+        return None
+    moves = np.abs(np.diff(x))
+    inside = np.zeros(len(moves), dtype=np.bool_)
+    inside[start : end - 1] = True
+    was, now = float(np.mean(moves[~inside])) if not inside.all() else 0.0, float(np.mean(moves[inside]))
+    ratio = max(now, was) / max(min(now, was), 0.25 * floor)
+    if ratio < _LEAST_RATIO or max(now, was) < 2.0 * floor or start < n // 10:
+        return None
+    return Swing(start, end, was, now, score)

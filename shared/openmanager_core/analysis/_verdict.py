@@ -158,8 +158,8 @@ class Judge:
         return [
             self._finding(
                 "variance", host, swing.start, None if swing.end >= n else swing.end, swing.score, confidence,
-                swing.after - swing.before, (swing.after, swing.before, max(self.metric.floor, 1e-12)), (0, max(1, swing.start)),
-                _NO_PEERS, "step in the logarithm of sample-to-sample moves; values are mean moves",
+                swing.after - swing.before, (swing.after, swing.before, max(self.metric.floor, 1e-12)),
+                (0, max(1, swing.start)), _NO_PEERS, "level of the logarithm of sample-to-sample moves; values are mean moves",
             )
         ]  # fmt: skip
 
@@ -230,6 +230,7 @@ class Judge:
     ) -> str:  # fmt: skip
         name, now, was = self.metric.name, _plain(seen[0]), _plain(seen[1])
         since = f"since {_clock(start_s)}" if end_s is None else f"from {_clock(start_s)} to {_clock(end_s)}"
+        swings = "more" if change > 0 else "less"
         way = "rose" if change > 0 else "fell"
         text = {
             "spike": f"{name} of {host} {way} briefly from {was} to {now}, {since}",
@@ -237,7 +238,7 @@ class Judge:
             "trend": f"{name} of {host} {'climbs' if change > 0 else 'declines'} steadily, {was} to {now}, {since}",
             "leak": f"{name} of {host} only grows, {was} to {now}, {since}",
             "saturation": f"{name} of {host} is at its limit ({now}, before {was}), {since}",
-            "variance": f"{name} of {host} swings {'more' if change > 0 else 'less'}: {now} a sample, before {was}, {since}",
+            "variance": f"{name} of {host} swings {swings}: {now} a sample, before {was}, {since}",
             "flatline": f"{name} of {host} does not move from {now}, {since}",
             "missing_data": f"no readings of {name} from {host}, {since}",
             "peer_outlier": f"{name} of {host} is unlike its peers: {now} against {was}, {since}",

@@ -9,7 +9,8 @@ import numpy as np
 
 from openmanager_core.analysis import _verdict
 from openmanager_core.analysis._drift import Drift, drift_scores, measure_drift
-from openmanager_core.analysis._events import Event, find_events
+from openmanager_core.analysis._events import Event, find_events, follow_level
+from openmanager_core.analysis._levels import level_scores
 from openmanager_core.analysis._peers import Peers
 from openmanager_core.analysis._readings import find_flat, find_gaps, runs_of
 from openmanager_core.analysis._seasonal import DAY_S, daily_residual
@@ -25,6 +26,7 @@ from openmanager_core.panel import BoolArray, Panel
 _ROWS = 64
 _FEWEST_READINGS = 12
 _DRIFT_READINGS = 48
+_LEVEL_WIDTHS = (8, 24)
 
 
 def examine(panel: Panel, fleet: Fleet, *, min_sigma: float = 4.0, peers: Panel | None = None) -> list[Finding]:
@@ -113,16 +115,22 @@ def _block(panel: Panel, known: BoolArray, alive: BoolArray, judge: _verdict.Jud
     bar = math.sqrt(judge.min_sigma**2 + 2.0 * math.log(max(n, 2)))
     peak = scores.max(axis=(0, 2)) if len(widths) else np.zeros(len(enough))
     drifts, began = drift_scores(flat, floor) if n >= _DRIFT_READINGS else (np.zeros(len(enough)), None)
+    levels = level_scores(flat, floor, _LEVEL_WIDTHS)
     swings = swing_scores(flat, floor)
     drift_bar = math.sqrt(judge.min_sigma**2 + 2.0 * math.log(10.0))
     for j, row in enumerate(enough):
         host, x, f = hosts[row], flat[j], float(floor[j])
         events = find_events(x, widths, scores[:, j], steps[:, j], f, bar) if peak[j] >= bar else []
-        events = [e for e in events if abs(e.observed - e.baseline) >= judge.min_sigma * e.spread]
         drift = None
         if began is not None and abs(drifts[j]) >= drift_bar:
             drift = measure_drift(x, int(began[j]), float(drifts[j]), f)
-        mine = _one_row(host, raw[j], kept[j], events, drift, find_swing(x, swings, j, f, bar), judge)
+        if not events and drift is None and levels.score[j] >= bar:
+            slow = follow_level(
+                x, int(levels.at[j]), int(levels.width[j]), levels.sign[j], levels.middle[j], levels.score[j], f
+            )
+            events = [slow] if slow is not None else []
+        events = [e for e in events if abs(e.observed - e.baseline) >= judge.min_sigma * e.spread]
+        mine = _one_row(host, raw[j], kept[j], events, drift, find_swing(x, swings, j, f, judge.min_sigma), judge)
         found += mine
     return found
 
