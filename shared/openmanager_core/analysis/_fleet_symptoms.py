@@ -13,6 +13,9 @@ from openmanager_core.findings import Finding
 
 _MIN_SUM = 4.0
 """Least sum of sigmas above the limit over a stretch: one bin at 7 sigma, or four at 4."""
+_FEWEST_DRIFT_BINS = 6
+_DRIFT_SUM = 10.0
+"""A drift is long, so it must also be clear: chance makes many short climbs among thousands of series."""
 _DEAD_SHARE = 0.25
 _GONE_COVERAGE = 0.34
 
@@ -86,7 +89,7 @@ def _raised(grids: Grids, sign: _Sign) -> list[Symptom]:
     own = Binned(values, base, binned.scale)
     total, first, last = stretch(own.sigma())
     out = []
-    for i in np.flatnonzero(total >= _MIN_SUM):
+    for i in np.flatnonzero(total >= (_DRIFT_SUM if sign.drifting else _MIN_SUM)):
         run = binned.values[i, first[i] : last[i]]
         net = values[i, first[i] : last[i]]
         tail = max(1, len(run) // 3) if sign.drifting else len(run)
@@ -129,7 +132,7 @@ def _drifts(row: Grid, first: np.intp, last: np.intp) -> bool:
     before = max(0, int(first) - 3)
     run = row[before:last]
     run = run[np.isfinite(run)]
-    if len(run) < 4:
+    if len(run) < _FEWEST_DRIFT_BINS:
         return False
     at = np.linspace(-1, 1, len(run))
     away = run - run.mean()

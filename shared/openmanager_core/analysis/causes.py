@@ -34,8 +34,10 @@ _FEWEST_NORMAL = 5
 _FEWEST_FAILED = 3.0
 """Fewer failed requests than this since the trigger are chance, however flat the availability was."""
 _FAILED = "failed requests"
-_UNFELT_WEIGHT = 0.1
+_LEAST_FELT = 0.1
 """A node whose callers do not wait for it can hardly hurt the target, but call graphs have gaps."""
+_FELT_POWER = 1.5
+"""Above 1, so that of two nodes that could each explain the target the one whose excess fits ranks first."""
 _LEARNED_R = 0.3
 _CONTAINS = 1.5
 """Without a graph, a caller must have clearly more work than what it is said to contain."""
@@ -113,8 +115,8 @@ def rca(frame: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, Any]:
     calls = _learned(table, losses, normal, target) if given is None else given
     moved = losses.sigma >= _MOVED_SIGMA
     own = _own(table, losses, calls, moved, learned)
-    felt = np.ones(len(own)) if learned else np.maximum(_felt(calls, losses, target), _UNFELT_WEIGHT)
-    score = own * felt
+    felt = np.ones(len(own)) if learned else np.maximum(_felt(calls, losses, target), _LEAST_FELT)
+    score = own * felt**_FELT_POWER
     if not _something_wrong(losses, moved, score, target, learned):
         return {"ranking": []}
     order = [int(i) for i in np.lexsort((-losses.sigma, -losses.excess, -score)) if moved[i] and i != target]
@@ -284,5 +286,5 @@ def _evidence(
     if learned:
         said.append("no call graph was given: the order was learned from co-movement in the normal window")
     elif felt < 0.5:
-        said.append(f"its callers up to the target show only {felt:.0%} of it, and so much it counts")
+        said.append(f"its callers up to the target show only {felt:.0%} of it, so it counts less")
     return said
