@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from openmanager_core.errors import NotFound
 from openmanager_core.job import checkpoint, offload
 from openmanager_core.text import ident, visible
 from openmanager_core.timespan import iso, parse_duration
@@ -147,35 +146,27 @@ async def inject_fault(
     duration: Annotated[str, Field(description="How long it lasts")] = "2h",
 ) -> FaultsAnswer:
     """Make a fault in the simulated fleet, to practise on. Only the simulator can do this."""
+    from openmanager_core.simulator.faults import Fault
     from openmanager_core.timespan import parse_instant
 
     simulator = await analyst.simulator()
-    start_s = parse_instant(started, await simulator.now_s())
-    fault = await offload(
-        simulator.make_fault,
-        kind,
-        [target],
-        start_s=start_s,
-        end_s=start_s + parse_duration(duration),
-        severity=severity,
-    )
-    made = simulator.inject(fault)
+    start_s = parse_instant(started, await simulator.now_s(), name="started")
+    end_s = start_s + parse_duration(duration, name="duration")
+    made = simulator.inject(Fault("", kind, (target,), start_s, end_s, severity))
     return FaultsAnswer(
         message=f"Injected {made.kind} on {ident(target)} as {made.id}. Try: fleet_overview, then find_root_cause.",
-        faults=[fault_row(f) for f in simulator.faults],
+        faults=[fault_row(f) for f in simulator.active()],
     )
 
 
 async def clear_faults(
     analyst: Bench, fault_id: Annotated[str, Field(description="Id from inject_fault; empty: all")] = ""
 ) -> FaultsAnswer:
-    """End faults in the simulated fleet, as if they had never been. Only the simulator can do this."""
+    """End faults in the simulated fleet now; what they did stays in its past. Only the simulator can do this."""
     simulator = await analyst.simulator()
-    if fault_id and fault_id not in {f.id for f in simulator.faults}:
-        raise NotFound.named("fault", fault_id, [f.id for f in simulator.faults], hint="an empty fault_id for all")
     gone = simulator.clear([fault_id] if fault_id else ())
     return FaultsAnswer(
-        message=f"Cleared {gone} fault{'' if gone == 1 else 's'}.", faults=[fault_row(f) for f in simulator.faults]
+        message=f"Ended {gone} fault{'' if gone == 1 else 's'}.", faults=[fault_row(f) for f in simulator.active()]
     )
 
 
@@ -187,5 +178,5 @@ def fault_row(fault: Fault) -> FaultRow:
         targets=list(fault.targets),
         severity=fault.severity,
         start=iso(fault.start_s),
-        end=iso(fault.end_s),
+        end="until cleared" if fault.end_s is None else iso(fault.end_s),
     )

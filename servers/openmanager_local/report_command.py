@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-from openmanager_kit.profile import add_setting_flags, load_settings
+from openmanager_kit.cli import options
+from openmanager_kit.profile import load_profile
+from openmanager_kit.registry import settings_for
 
 from openmanager_core.errors import InvalidRequest
 from openmanager_local.analyst import Analyst
@@ -28,12 +30,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", default="", help="write to this file instead of standard output")
     parser.add_argument("--start", default="now-1h", help="begin of the window (default now-1h)")
     parser.add_argument("--end", default="now", help="end of the window (default now)")
-    add_setting_flags(parser)
+    options.add_config(parser)
+    options.add_settings(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Write the report."""
-    settings = load_settings("openmanager-local", args, os.environ)
+    profile = load_profile(args.config or "", options.flags_of(args), os.environ)
+    settings = settings_for(profile, "openmanager-local")
     analyst = Analyst(settings.source, settings.home)
     parts = anyio.run(_parts, analyst, args.start, args.end)
     text = render(parts, args.format)

@@ -66,6 +66,8 @@ def build(settings: ServerSettings) -> OpenManagerServer:
         instructions=INSTRUCTIONS,
         tools=TOOLS + SIMULATOR_TOOLS if analyst.simulated else TOOLS,
         state=analyst,
+        read_only=settings.read_only,
+        limits=settings.limits,
     )
     add_resources(server, analyst)
     add_prompts(server)

@@ -68,7 +68,13 @@ class Overview:
 
 
 def overview(
-    panels: Mapping[str, Panel], fleet: Fleet, window: Window, *, changes: Sequence[Change] = (), top: int = 20
+    panels: Mapping[str, Panel],
+    fleet: Fleet,
+    window: Window,
+    *,
+    changes: Sequence[Change] = (),
+    top: int = 20,
+    min_sigma: float = SUSPECT_SIGMA,
 ) -> Overview:
     """Health, findings and causes of a fleet, from one panel per metric.
 
@@ -84,6 +90,8 @@ def overview(
         Deployments and the like; one at the place of a cause is named with it.
     top
         Most findings to return, at least 1.
+    min_sigma
+        How far from normal, in robust sigmas, is worth a finding, at least 1.
 
     Returns
     -------
@@ -123,7 +131,7 @@ def overview(
     servers = _health(panels, surveys, fleet)
     clusters, whole = roll_up(servers, fleet)
     checkpoint(0.6, "examining the suspects")
-    findings = _findings(panels, surveys, fleet)
+    findings = _findings(panels, surveys, fleet, min_sigma)
     checkpoint(0.9, "ranking causes")
     causes = find_causes(findings, panels, fleet, window, changes=changes, top=_MOST_CAUSES)
     return Overview(
@@ -162,9 +170,11 @@ def _health(panels: Mapping[str, Panel], surveys: Mapping[str, Survey], fleet: F
     return health
 
 
-def _findings(panels: Mapping[str, Panel], surveys: Mapping[str, Survey], fleet: Fleet) -> list[Finding]:
+def _findings(
+    panels: Mapping[str, Panel], surveys: Mapping[str, Survey], fleet: Fleet, min_sigma: float
+) -> list[Finding]:
     """A close look at the suspects, worst first, one finding for a host, metric and kind."""
-    chosen = _suspects(panels, surveys, fleet)
+    chosen = _suspects(panels, surveys, fleet, min_sigma)
     found: dict[str, Finding] = {}
     groups: Counter[tuple[str, str]] = Counter()
     for k, ((name, kind), hosts) in enumerate(_by_type(chosen, fleet).items()):
@@ -172,7 +182,7 @@ def _findings(panels: Mapping[str, Panel], surveys: Mapping[str, Survey], fleet:
         panel = panels[name]
         company = _company(panel, hosts, kind, fleet)
         peers = panel.take(company) if len(company) >= _FEWEST_COMPANY else None
-        for finding in examine(panel.take(hosts), fleet, min_sigma=SUSPECT_SIGMA, peers=peers):
+        for finding in examine(panel.take(hosts), fleet, min_sigma=min_sigma, peers=peers):
             found.setdefault(finding.id, finding)
         for host in hosts:
             server = fleet.by_id.get(host)
@@ -184,13 +194,15 @@ def _findings(panels: Mapping[str, Panel], surveys: Mapping[str, Survey], fleet:
         if len(members) < MIN_PEERS:
             continue
         known = {(f.host, f.metric) for f in found.values()}
-        for finding in peer_outliers(panels[name].take(members[:200]), fleet, min_sigma=SUSPECT_SIGMA):
+        for finding in peer_outliers(panels[name].take(members[:200]), fleet, min_sigma=min_sigma):
             if (finding.host, finding.metric) not in known:
                 found.setdefault(finding.id, finding)
     return sorted(found.values(), key=lambda f: (_SEVERITY[f.severity], -f.score_sigma * f.confidence, f.host))
 
 
-def _suspects(panels: Mapping[str, Panel], surveys: Mapping[str, Survey], fleet: Fleet) -> dict[str, list[str]]:
+def _suspects(
+    panels: Mapping[str, Panel], surveys: Mapping[str, Survey], fleet: Fleet, min_sigma: float
+) -> dict[str, list[str]]:
     """Metric to hosts, strongest series first and bounded in number; servers fallen silent come first."""
     chosen: dict[str, list[str]] = defaultdict(list)
     silent: dict[str, str] = {}
@@ -199,7 +211,7 @@ def _suspects(panels: Mapping[str, Panel], surveys: Mapping[str, Survey], fleet:
         seen = surveys[name]
         for row in np.flatnonzero(np.isfinite(seen.past) & ~np.isfinite(seen.now))[: 4 * _MOST_SILENT]:
             silent.setdefault(panel.hosts[row], name)
-        ranked += [(float(seen.score[row]), name, int(row)) for row in _strongest(seen.score, MOST_SUSPECTS * 4)]
+        ranked += [(float(seen.score[row]), name, int(row)) for row in _strongest(seen.score, MOST_SUSPECTS * 4, min_sigma)]
     for host, name in list(silent.items())[:_MOST_SILENT]:
         chosen[name].append(host)
     ranked.sort(key=lambda r: -r[0])
@@ -221,8 +233,8 @@ def _suspects(panels: Mapping[str, Panel], surveys: Mapping[str, Survey], fleet:
     return {name: hosts for name, hosts in chosen.items() if hosts}
 
 
-def _strongest(score: npt.NDArray[np.float64], most: int) -> npt.NDArray[np.intp]:
-    over = np.flatnonzero(score >= SUSPECT_SIGMA)
+def _strongest(score: npt.NDArray[np.float64], most: int, min_sigma: float) -> npt.NDArray[np.intp]:
+    over = np.flatnonzero(score >= min_sigma)
     if len(over) > most:
         over = over[np.argpartition(-score[over], most)[:most]]
     return over
