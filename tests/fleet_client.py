@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ INCIDENT_AT_S = 1_790_000_000.0
 
 def settings(source: SourceSettings | None = None, home: Path | None = None) -> ServerSettings:
     """Settings of a server over `source`, by default 30 quiet simulated servers."""
-    return ServerSettings(name="openmanager-local", profile="minimal", source=source or SourceSettings(), home=home)
+    return ServerSettings(name="openmanager-local", profile="minimal", source=source or SourceSettings(), home=home or Path())
 
 
 @asynccontextmanager
@@ -26,8 +27,9 @@ async def fleet_client(
     source: SourceSettings | None = None, home: Path | None = None, mode: str = "auto"
 ) -> AsyncIterator[Client]:
     """A connected client; close it in the test that opened it."""
-    async with Client(build(settings(source, home)), mode=mode) as client:  # type: ignore[arg-type]
-        yield client
+    with tempfile.TemporaryDirectory() as empty:
+        async with Client(build(settings(source, home or Path(empty))), mode=mode) as client:  # type: ignore[arg-type]
+            yield client
 
 
 def text_of(result: Any) -> str:

@@ -168,7 +168,7 @@ async def correlate_metrics(
 
     names = await analyst.metrics(list(dict.fromkeys([metric, *(against or [metric])])))
     window = await analyst.window(start, end, points=360)
-    lag_s = parse_duration(max_lag)
+    lag_s = parse_duration(max_lag, name="max_lag")
     if lag_s > window.duration_s / 4:
         raise InvalidRequest(
             f"max_lag must be at most a quarter of the window, {window.duration_s / 4:.0f} s, got {lag_s:.0f} s",

@@ -136,11 +136,11 @@ async def forecast_metric(
 
     if not math.isfinite(threshold):
         raise InvalidRequest(f"threshold must be finite, got {threshold}", hint="0 for the metric's usual limit")
+    ahead_s, back_s = parse_duration(horizon, name="horizon"), parse_duration(history, name="history")
     await analyst.metrics([metric])
     row = catalog.metric(metric)
     host = (await analyst.fleet()).server(server).id
-    ahead_s = parse_duration(horizon)
-    window = await analyst.window(f"now-{parse_duration(history):.0f}s", "now", points=1440)
+    window = await analyst.window(f"now-{back_s:.0f}s", "now", points=1440)
     if ahead_s > 4 * window.duration_s:
         raise InvalidRequest(
             f"horizon must be at most four times the history, {4 * window.duration_s:.0f} s, got {ahead_s:.0f} s",
@@ -203,11 +203,13 @@ async def capacity_outlook(
     """Head-room per cluster, when it runs out, how many servers it needs; with what-if growth and lost servers."""
     from openmanager_core.analysis.capacity import capacity_outlook as outlook
 
+    ahead_s, back_s = parse_duration(horizon, name="horizon"), parse_duration(history, name="history")
     fleet = await analyst.fleet()
     hosts = await scope(analyst, [], cluster)
     have = await analyst.metrics()
     count = len(hosts) if hosts is not None else len(fleet.servers)
-    window = await _history(analyst, history, points=max(96, min(720, 2_000_000 // max(1, count))))
+    points = max(96, min(720, 2_000_000 // max(1, count)))
+    window = await analyst.window(f"now-{back_s:.0f}s", "now", points=points)
     readings = await analyst.read_all([name for name in _CAPACITY if name in have], window, hosts)
     if not readings.panels:
         raise InsufficientData(
@@ -215,7 +217,7 @@ async def capacity_outlook(
         )
     checkpoint(0.7, "forecasting")
     found = await offload(
-        outlook, readings.panels, fleet, parse_duration(horizon), growth_ratio=growth_ratio, lost_servers=lost_servers
+        outlook, readings.panels, fleet, ahead_s, growth_ratio=growth_ratio, lost_servers=lost_servers
     )
     rows = [c for c in found if not cluster or c.cluster == cluster]
     return paged(
@@ -253,7 +255,3 @@ async def capacity_outlook(
         cursor=cursor,
         key=f"capacity_outlook|{cluster}|{horizon}|{history}|{growth_ratio}|{lost_servers}",
     )
-
-
-async def _history(analyst: Bench, history: str, points: int) -> Window:
-    return await analyst.window(f"now-{parse_duration(history):.0f}s", "now", points=points)

@@ -70,7 +70,7 @@ async def test_reading_tools_say_that_they_read() -> None:
     for tool in TOOLS:
         hints = tools[tool.name].annotations
         assert hints is not None and hints.read_only_hint is True, tool.name
-    assert tools["inject_fault"].annotations.read_only_hint is False  # type: ignore[union-attr]
+    assert not tools["inject_fault"].annotations.read_only_hint  # type: ignore[union-attr]
     assert tools["clear_faults"].annotations.destructive_hint is True  # type: ignore[union-attr]
 
 
