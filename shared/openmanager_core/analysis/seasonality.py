@@ -174,6 +174,8 @@ def _candidates(x: Float) -> list[tuple[float, float]]:
     # Exponential tail of one ordinate, times the number of ordinates looked at.
     p = np.minimum(1.0, len(power) * np.exp(-ratio))
     order = np.arange(1, len(power) + 1)
+    # Undoing the taper keeps the hills of the multiples where they belong.
+    full = acf / (1 - np.arange(n) / n)
     fit = (p < _ALPHA) & (order >= MIN_CYCLES) & (n / order >= _MIN_PERIOD)
     out: list[tuple[float, float]] = []
     strongest = order[fit][np.argsort(-ratio[fit])][:8]
@@ -191,7 +193,7 @@ def _candidates(x: Float) -> list[tuple[float, float]]:
             at = round(j * rows)
             if at + near >= n - 1:
                 break
-            rows = (at - near + int(np.argmax(acf[at - near : at + near + 1]))) / j
+            rows = (at - near + int(np.argmax(full[at - near : at + near + 1]))) / j
         if n / rows >= MIN_CYCLES - 0.05 and all(abs(rows / other - 1) > 0.05 for other, _ in out):
             out.append((rows, float(p[k - 1])))
     return out

@@ -70,6 +70,28 @@ def _rank_autocorrelation(detrended: Float) -> Float:
     return np.asarray(acf / acf[0]) if acf[0] > 0 else np.zeros(len(ranks))
 
 
+def _slope_p(t: Float, x: Float, slope: float) -> tuple[float, float]:
+    """Student's p of the slope with AR(1) residuals, and how many independent readings those are worth.
+
+    Rank correction alone believes a slow wander: its own autocorrelation is lost in the fitted line. The
+    lag-1 coefficient is therefore corrected for the fit's bias (Marriott and Pope, Biometrika 41, 1954).
+    """
+    n = len(t)
+    rest = x - slope * (t - t.mean())
+    rest = rest - rest.mean()
+    square = float(rest @ rest)
+    if square <= 1e-24 * float(x @ x + 1e-300):
+        return (0.0 if slope else 1.0), float(n)
+    phi = float(rest[1:] @ rest[:-1]) / square
+    phi = min(phi + (2 + 4 * phi) / n, 0.999)
+    worth = n * (1 - max(phi, 0.0)) / (1 + max(phi, 0.0))
+    free = max(worth - 2, 0.5)
+    error = math.sqrt(square / n) / (math.sqrt(max(worth, 1.0)) * float(np.std(t)))
+    # Wallace's normal approximation of Student's t, good to a few per cent of z.
+    z = (8 * free + 1) / (8 * free + 3) * math.sqrt(free * math.log1p((slope / error) ** 2 / free))
+    return math.erfc(z / math.sqrt(2)), worth
+
+
 def fit_trend(times_s: Float, values: Float) -> Trend:
     """Fit a straight drift that outliers do not bend.
 
@@ -87,7 +109,8 @@ def fit_trend(times_s: Float, values: Float) -> Trend:
     -----
     Slope: median of all pair slopes [1]_, its bounds from the variance of Kendall's S [1]_ section 3.
     That variance is inflated by the autocorrelation of the ranks of the detrended series [2]_
-    equation 6, never deflated. Longer series are first thinned to medians of equal stretches.
+    equation 6, never deflated; the p-value is the larger of that test's and of the slope's with AR(1)
+    residuals. Longer series are first thinned to medians of equal stretches.
 
     References
     ----------
@@ -119,6 +142,8 @@ def fit_trend(times_s: Float, values: Float) -> Trend:
     inflation = max(1.0, 1 + extra)
     sd = math.sqrt(max(variance * inflation, 1e-300))
     z = (s - math.copysign(1, s)) / sd if s else 0.0
+    p_rank = math.erfc(abs(z) / math.sqrt(2))
+    p_slope, n_effective = _slope_p(t, x, slope)
     reach = _Z80 * sd
     low = slopes[int(np.clip((len(slopes) - reach) / 2, 0, len(slopes) - 1))]
     high = slopes[int(np.clip(math.ceil((len(slopes) + reach) / 2), 0, len(slopes) - 1))]
@@ -134,9 +159,9 @@ def fit_trend(times_s: Float, values: Float) -> Trend:
         slope_high_per_s=float(max(high, slope)),
         level=level,
         spread=spread,
-        p_value=math.erfc(abs(z) / math.sqrt(2)),
+        p_value=max(p_rank, p_slope),
         tau=s / (n * (n - 1) / 2),
-        n_effective=n / inflation,
+        n_effective=min(n_effective, n / inflation),
     )
 
 
@@ -156,20 +181,19 @@ def last_bend(times_s: Float, values: Float, *, gain: float = 0.3) -> int:
     if n < 2 * MIN_READINGS:
         return 0
     u = (t - t[0]) / max(t[-1] - t[0], 1e-12)
-    ones = np.ones(n)
-
-    def error(columns: list[Float]) -> float:
-        a = np.stack(columns, axis=1)
-        solution, *_ = np.linalg.lstsq(a, x, rcond=None)
-        return float(((x - a @ solution) ** 2).sum())
-
-    single = error([ones, u])
-    if single <= 1e-18 * float((x**2).sum() + 1e-300):
-        return 0
+    base = np.stack((np.ones(n), u), axis=1)
     least = max(4, n // 12)
     hinges = np.unique(np.linspace(least, n - 1 - least, _HINGES).astype(int))
-    errors = [error([ones, u, np.maximum(u - u[h], 0)]) for h in hinges]
-    best = int(np.argmin(errors))
-    if errors[best] > (1 - gain) * single:
+    arms = np.maximum(u[:, None] - u[hinges], 0)
+    # What a hinge adds is what is left of it once the line has had its share.
+    q, _ = np.linalg.qr(base)
+    rest = x - q @ (q.T @ x)
+    arms = arms - q @ (q.T @ arms)
+    single = float(rest @ rest)
+    if single <= 1e-18 * float(x @ x + 1e-300):
+        return 0
+    taken = (arms.T @ rest) ** 2 / np.maximum((arms**2).sum(axis=0), 1e-30)
+    best = int(np.argmax(taken))
+    if taken[best] < gain * single:
         return 0
     return int(np.searchsorted(times_s, t[hinges[best]]))
