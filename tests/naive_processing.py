@@ -36,7 +36,8 @@ def newest(times: np.ndarray, values: np.ndarray, at: float, stale_s: float) -> 
 def align(times: np.ndarray, row: np.ndarray, at: np.ndarray, stale_s: float) -> np.ndarray:
     """The newest reading at each instant; gaps are looked through."""
     real = np.isfinite(row)
-    return np.array([newest(times[real], row[real], t, stale_s + 1e-6) for t in at])
+    # A microsecond either way is rounding of the grid.
+    return np.array([newest(times[real], row[real], t + 1e-6, stale_s + 2e-6) for t in at])
 
 
 def rate(row: np.ndarray, times: np.ndarray) -> np.ndarray:

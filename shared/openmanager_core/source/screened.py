@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
-import anyio
 import numpy as np
 import numpy.typing as npt
 
@@ -13,6 +13,7 @@ from openmanager_core.errors import InsufficientData, InvalidRequest, NotFound
 from openmanager_core.job import offload
 from openmanager_core.panel import Panel, Window
 from openmanager_core.screening import screen
+from openmanager_core.source._together import together
 from openmanager_core.source.base import Ranking, Source, Suspect
 
 _AT_ONCE = 4
@@ -99,36 +100,19 @@ async def read_and_rank(
     recent = recent_instants(window)
     if hosts is not None and not hosts:
         raise InvalidRequest("hosts must name at least one server, or be left out")
-    suspects: list[Suspect] = []
-    screened = 0
-    slots = anyio.CapacityLimiter(_AT_ONCE)
 
-    async def one(name: str) -> None:
-        nonlocal screened
-        async with slots:
-            panel = await source.read(name, window, hosts)
-            found, count = await offload(_screen, panel, recent, k)
-            suspects.extend(found)
-            screened += count
+    async def one(name: str) -> tuple[list[Suspect], int]:
+        panel = await source.read(name, window, hosts)
+        return await offload(_screen, panel, recent, k)
 
-    try:
-        async with anyio.create_task_group() as group:
-            for name in names:
-                group.start_soon(one, name)
-    except BaseExceptionGroup as failures:
-        # One reason is enough for the caller; every metric fails alike when a source is down.
-        raise _first(failures) from None
+    answers = await together([partial(one, name) for name in names], at_once=_AT_ONCE)
+    suspects = [suspect for found, _ in answers for suspect in found]
     return Ranking(
         strongest(suspects, k),
-        screened,
+        sum(count for _, count in answers),
         f"mean of the newest {recent * window.step_s:g} s against median and MAD of the window before",
         problems,
     )
-
-
-def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
-    found = failures.exceptions[0]
-    return _first(found) if isinstance(found, BaseExceptionGroup) else found
 
 
 def _screen(panel: Panel, recent: int, k: int) -> tuple[list[Suspect], int]:
