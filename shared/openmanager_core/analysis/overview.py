@@ -27,6 +27,8 @@ from openmanager_core.screening import Survey, survey
 
 SUSPECT_SIGMA = 4.0
 MOST_SUSPECTS = 48
+ALL_UP_TO_SERIES = 1_000
+"""Fleets with so few series are examined whole: what ended before "lately" is found too."""
 _PER_CLUSTER_METRIC = 4
 _PER_HOST = 4
 _MOST_SILENT = 8
@@ -107,7 +109,7 @@ def overview(
     Notes
     -----
     "Lately" is the newest twelfth of the window: health uses its mean, screening compares it with the rest.
-    At most 48 series are examined closely, at most 4 of one cluster and metric.
+    Beyond 1,000 series at most 48 are examined closely, at most 4 of one cluster and metric.
     """
     if top < 1:
         raise InvalidRequest(f"top must be at least 1, got {top}")
@@ -204,6 +206,8 @@ def _suspects(
     panels: Mapping[str, Panel], surveys: Mapping[str, Survey], fleet: Fleet, min_sigma: float
 ) -> dict[str, list[str]]:
     """Metric to hosts, strongest series first and bounded in number; servers fallen silent come first."""
+    if sum(len(panel.hosts) for panel in panels.values()) <= ALL_UP_TO_SERIES:
+        return {name: list(panel.hosts) for name, panel in panels.items()}
     chosen: dict[str, list[str]] = defaultdict(list)
     silent: dict[str, str] = {}
     ranked: list[tuple[float, str, int]] = []
@@ -250,9 +254,12 @@ def _by_type(chosen: Mapping[str, Sequence[str]], fleet: Fleet) -> dict[tuple[st
 
 
 def _company(panel: Panel, suspects: Sequence[str], kind: str, fleet: Fleet) -> list[str]:
-    """Other hosts of the same type, evenly chosen: a move that they share is everybody's."""
+    """Hosts of the same type, others if there are some, evenly chosen: a move that they share is everybody's."""
+    alike = [h for h in panel.hosts if h in fleet.by_id and fleet.by_id[h].type == kind]
     out = set(suspects)
-    members = [h for h in panel.hosts if h not in out and h in fleet.by_id and fleet.by_id[h].type == kind]
+    members = [h for h in alike if h not in out]
+    if len(members) < _FEWEST_COMPANY:
+        return alike[: 2 * MOST_SUSPECTS]
     return members[:: max(1, len(members) // _COMPANY)][:_COMPANY]
 
 
