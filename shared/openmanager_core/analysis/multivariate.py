@@ -116,7 +116,7 @@ def _precision(stacked: Array) -> Array:
 
 
 def _parts(point: Array, precision: Array) -> Array:
-    """Each metric's part of the squared distance, shape ``(n_rows, n_metrics)``; a part may be below 0, the sum is not."""
+    """Each metric's part of the squared distance, shape ``(n_rows, n_metrics)``; a part may be below 0."""
     n, metrics = point.shape
     out = np.zeros((n, metrics))
     for first in range(0, n, _BLOCK):
