@@ -112,7 +112,8 @@ def _own_share(amount: Grid, calls: np.typing.NDArray[np.bool_]) -> Grid:
     beside[:, 1:] = np.maximum(beside[:, 1:], amount[:, :-1])
     left = np.maximum(0.0, amount - calls @ beside).sum(axis=1)
     whole = amount.sum(axis=1)
-    return np.divide(left, whole, out=np.zeros_like(whole), where=whole > 0)
+    share: Grid = np.divide(left, whole, out=np.zeros_like(whole), where=whole > 0)
+    return share
 
 
 def _surges(grids: Grids, member: np.typing.NDArray[np.intp], n: int) -> tuple[Grid, Grid]:

@@ -275,6 +275,8 @@ _FROM_FINDING: dict[str, tuple[str, Callable[[float, float], bool]]] = {
     "latency_p95_s": ("latency", lambda now, was: now >= 1.5 * was),
     "errors_per_s": ("errors", lambda now, was: now - was >= 0.1),
 }
+_TOLD = {"warning": 0.4, "critical": 0.7}
+"""Effect of a symptom that is only told of."""
 _DRIFTING = {"memory_used_ratio", "disk_used_ratio"}
 
 
@@ -291,7 +293,8 @@ def symptoms_from_findings(findings: Sequence[Finding], hosts: Sequence[str], ed
         if finding.kind == "missing_data":
             kind, metric, effect = "crash", "coverage", 0.8
         elif finding.metric in _FROM_FINDING and _FROM_FINDING[finding.metric][1](now, was):
-            kind, metric, effect = _FROM_FINDING[finding.metric][0], finding.metric, 0.3 * finding.confidence
+            kind, metric = _FROM_FINDING[finding.metric][0], finding.metric
+            effect = _TOLD[finding.severity] * finding.confidence
             if finding.metric in _DRIFTING and finding.kind not in ("leak", "trend", "saturation"):
                 continue
         else:
