@@ -80,7 +80,7 @@ class Simulator:
         self.seed, self.tick_s = seed, float(tick_s)
         self._fleet, self._columns = build(servers, seed)
         self._habits = traits(self._columns)
-        self._people = hosts(self._columns, self._habits.cpu)
+        self._people = hosts(self._columns, self._habits.cpu, self._habits.restless)
         self._row: dict[str, int] = {}
         self._found: dict[tuple[str, ...], tuple[Rows, tuple[str, ...]]] = {}
         self._set_faults(faults)

@@ -109,20 +109,26 @@ class Block:
         return activity(self._columns, self._habits, self._clusters, self._ticks, self._tick_s)
 
     @cached_property
+    def _home(self) -> Rows:
+        """Each server's cluster, as a row of the fleet's clusters."""
+        return self._columns.cluster[self._rows]
+
+    @cached_property
     def _own(self) -> Floats:
-        """Each server's own mood, variance 1."""
+        """Each server's own mood, variance about 1: slow, and in restless clusters quick as well."""
         base = self._people.own[self._rows]
-        out = drift(base, self._ticks, max(1, round(2800 / self._tick_s)), 131)
-        out *= F(0.8)
-        out += F(0.6) * drift(derived(base, 1), self._ticks, max(1, round(200 / self._tick_s)), 17)
-        return out
+        quick = drift(derived(base, 1), self._ticks, max(1, round(200 / self._tick_s)), 17)
+        quick *= F(0.9) * self._habits.restless[self._home]
+        quick += drift(base, self._ticks, max(1, round(30000 / self._tick_s)), 131)
+        return quick
 
     @cached_property
     def _demand(self) -> Floats:
         """Requests against the usual number, about 1."""
         out = self._activity.demand[:, self._of]
-        mood = F(0.07) * self._own
+        mood = self._own * self._habits.own[self._home]
         mood += F(1)
+        np.maximum(mood, F(0.1), out=mood)
         mood *= self._people.weight[self._rows]
         out *= mood
         return self._factor(out, "demand")
@@ -142,13 +148,16 @@ class Block:
         level = self._people.cpu_level[self._rows]
         out = self._demand * level
         self._factor(out, "work")
-        jobs = self._activity.jobs[:, self._of]
+        jobs = self._own * F(0.7)
+        jobs += F(1)
+        np.maximum(jobs, F(0), out=jobs)
+        jobs *= self._activity.jobs[:, self._of]
         jobs *= level
         out += jobs
         noise = self._bell(0, 0)
         noise *= self._people.cpu_noise[self._rows]
         out += noise
-        out += F(0.012)
+        out += F(0.005)
         self._extra(out, "cpu")
         self._extra(out, "steal", 1.0)
         if self._pressure is not None:
@@ -227,12 +236,11 @@ class Block:
     # ---- metrics --------------------------------------------------------------------------------------------------
 
     def cpu_busy(self) -> Floats:
-        """Counted in hundredths of a second of each core, as kernels do."""
-        jiffies = np.float32(100.0 * self._tick_s) * self._columns.cores[self._rows]
-        out = self._wanted * jiffies
+        """in steps of a fiftieth of a per cent: monitoring rounds."""
+        out = self._wanted * F(5000)
         out += F(0.5)
         np.floor(out, out=out)
-        out /= jiffies
+        out *= F(0.0002)
         return np.minimum(out, F(1), out=out)
 
     def cpu_steal(self) -> Floats:
