@@ -121,6 +121,19 @@ def test_latency_is_judged_against_peers_of_the_same_type() -> None:
     assert "latency_p95_s over its peers' median 10 is above 2" in health.reasons[0]
 
 
+def test_latency_is_judged_against_the_servers_own_past_where_it_is_known() -> None:
+    usual = {"latency_p95_s": latest()["latency_p95_s"]}
+    slow = latest(latency_p95_s=0.25)
+    for panel in slow.values():
+        panel.values[8:] = np.nan
+    alone = server_health(slow, FLEET, usual=usual)[HOSTS[0]]
+    assert alone.reasons[0] == "latency_p95_s over its peers' median 5 is above 2 (-22.0)"
+    slow["latency_p95_s"].values[1:] = np.nan
+    alone = server_health(slow, FLEET, usual=usual)[HOSTS[0]]
+    assert alone.reasons[0] == "latency_p95_s over its own usual value 5 is above 2 (-22.0)"
+    assert server_health(slow, FLEET)[HOSTS[0]].score == 100
+
+
 def test_one_dead_member_is_visible_in_its_cluster_and_in_the_fleet() -> None:
     health = server_health(latest(), FLEET) | {HOSTS[0]: Health(0.0, "critical", ("stopped",))}
     clusters, whole = roll_up(health, FLEET)

@@ -11,7 +11,10 @@ from openmanager_core.analysis._fleet_bins import Grid, Grids
 from openmanager_core.analysis._fleet_symptoms import Symptom
 from openmanager_core.fleet import Fleet
 
-_SURGE_RATIO = 1.35
+SURGE_RATIO = 1.6
+"""Demand wanders by half within an hour; below this it is weather."""
+_SURGE_SIGMA = 4.0
+_LOG_FLOOR = 0.06
 _SURGE_SHARE = 0.6
 
 
@@ -55,42 +58,62 @@ def blame(grids: Grids, symptoms: Sequence[Symptom], fleet: Fleet, cluster_of: S
     index = {c: k for k, c in enumerate(names)}
     member = np.array([index.get(c, -1) for c in cluster_of])
     n = len(names)
-    waited, failed = np.zeros(n), np.zeros(n)
-    requests = grids.by_metric.get("requests_per_s")
+    n_bins = len(grids.edges_s) - 1
+    waited, failed = np.zeros((n, n_bins)), np.zeros((n, n_bins))
     for s in symptoms:
         k = member[s.host]
-        if k < 0:
-            continue
-        rate = 1.0
-        if requests is not None:
-            seen = requests.values[s.host, s.first : s.last]
-            seen = seen[np.isfinite(seen)]
-            rate = float(seen.mean()) if len(seen) else 0.0
-        if s.kind == "latency":
-            waited[k] += max(0.0, s.observed - s.baseline) * rate
-        elif s.kind == "errors":
-            failed[k] += max(0.0, s.observed - s.baseline) * rate
+        if k >= 0 and s.kind in ("latency", "errors"):
+            (waited if s.kind == "latency" else failed)[k, s.first : s.last] += _lost(grids, s)
     calls = np.zeros((n, n), bool)
     for caller, callee in fleet.calls:
         if caller in index and callee in index and caller != callee:
             calls[index[caller], index[callee]] = True
-    own_waited = _own_share(waited, calls)
-    # a caller that waits too long gives up: its failures may be its callee's slowness
-    own_failed = np.minimum(_own_share(failed, calls), np.where(failed > 0, 1.0, 0.0))
     surge, surge_first = _surges(grids, member, n)
-    up = surge >= _SURGE_RATIO
-    tolerance = max(2, (len(grids.edges_s) - 1) // 16)
+    up = surge >= SURGE_RATIO
+    tolerance = max(2, n_bins // 16)
+    above = _reachable(calls).T
     carried = np.zeros(n)
     for k in np.flatnonzero(up):
-        callers = np.flatnonzero(calls[:, k] & up & (surge_first <= surge_first[k] + tolerance))
+        callers = np.flatnonzero(above[k] & up & (surge_first <= surge_first[k] + tolerance))
         carried[k] = float(len(callers) > 0)
-    return Blame(names, waited, failed, own_waited, own_failed, surge, surge_first, carried)
+    own_waited, own_failed = _own_share(waited, calls), _own_share(failed, calls)
+    return Blame(names, waited.max(axis=1), failed.max(axis=1), own_waited, own_failed, surge, surge_first, carried)
+
+
+def _lost(grids: Grids, s: Symptom) -> Grid:
+    """Seconds waited, or requests failed, per second beyond normal in each bin of a symptom."""
+    rate: Grid | float = 1.0
+    requests = grids.by_metric.get("requests_per_s")
+    if requests is not None:
+        rate = np.nan_to_num(requests.values[s.host, s.first : s.last])
+    if s.kind == "latency" and s.metric in grids.by_metric:
+        excess = np.nan_to_num(grids.by_metric[s.metric].values[s.host, s.first : s.last] - s.baseline)
+        lost: Grid = np.maximum(excess, 0.0) * rate
+        return lost
+    flat: Grid = np.full(s.last - s.first, max(0.0, s.observed - s.baseline))
+    flat *= rate
+    return flat
+
+
+def _reachable(calls: np.typing.NDArray[np.bool_]) -> np.typing.NDArray[np.bool_]:
+    """Who is called by whom, directly or not."""
+    reach = calls.copy()
+    while True:
+        further: np.typing.NDArray[np.bool_] = reach | (reach.astype(np.int32) @ calls.astype(np.int32) > 0)
+        if (further == reach).all():
+            return reach
+        reach = further
 
 
 def _own_share(amount: Grid, calls: np.typing.NDArray[np.bool_]) -> Grid:
-    """Share of each amount that is left when the callees' amounts are taken off."""
-    left = np.maximum(0.0, amount - calls @ amount)
-    return np.divide(left, amount, out=np.zeros_like(amount), where=amount > 0)
+    """Share of each cluster's loss that is left when what its callees lost at the same time is taken off."""
+    beside = amount.copy()
+    # a callee's slowness reaches its callers up to a bin later
+    beside[:, 1:] = np.maximum(beside[:, 1:], amount[:, :-1])
+    left = np.maximum(0.0, amount - calls @ beside).sum(axis=1)
+    whole = amount.sum(axis=1)
+    share: Grid = np.divide(left, whole, out=np.zeros_like(whole), where=whole > 0)
+    return share
 
 
 def _surges(grids: Grids, member: np.typing.NDArray[np.intp], n: int) -> tuple[Grid, Grid]:
@@ -109,10 +132,16 @@ def _surges(grids: Grids, member: np.typing.NDArray[np.intp], n: int) -> tuple[G
         if before < 1.0:
             continue
         each = np.where(np.isfinite(values), values, base[:, None]) / np.maximum(base, 1e-9)[:, None]
-        wide = (each >= 1.0 + 0.5 * (_SURGE_RATIO - 1.0)).mean(axis=0) >= _SURGE_SHARE
+        wide = (each >= 1.0 + 0.5 * (SURGE_RATIO - 1.0)).mean(axis=0) >= _SURGE_SHARE
         ratio = np.where(wide, total / before, 1.0)
-        hot = ratio >= _SURGE_RATIO
+        early = np.log(np.maximum(total[: max(3, int(0.4 * len(total)))] / before, 1e-3))
+        spread = max(1.4826 * float(np.median(np.abs(early - np.median(early)))), _LOG_FLOOR)
+        hot = (ratio >= SURGE_RATIO) & (np.log(ratio) >= _SURGE_SIGMA * spread)
         if hot.sum() >= 2:
             surge[k] = float(np.median(ratio[hot]))
-            first[k] = float(np.flatnonzero(hot)[0])
+            up = ratio >= 1.0 + 0.5 * (SURGE_RATIO - 1.0)
+            start = int(np.flatnonzero(hot)[0])
+            while start > 0 and up[start - 1]:
+                start -= 1
+            first[k] = float(start)
     return surge, first

@@ -11,33 +11,42 @@ from typing import Literal
 import numpy as np
 
 from openmanager_core.analysis._fleet_bins import Grid
-from openmanager_core.analysis._fleet_blame import Blame
+from openmanager_core.analysis._fleet_blame import SURGE_RATIO, Blame
 from openmanager_core.analysis._fleet_symptoms import Symptom, unit_of
 from openmanager_core.findings import Cause
 from openmanager_core.fleet import Change, Fleet
 
 _WEIGHT = {
-    "crash": 5.0,
-    "network_loss": 4.5,
-    "noisy_neighbour": 4.5,
-    "clock_skew": 4.0,
-    "memory_leak": 4.0,
-    "disk_filling": 4.0,
-    "cpu_saturation": 4.0,
-    "bad_deployment": 4.0,
-    "traffic_surge": 4.0,
-    "slow_dependency": 3.0,
+    "crash": 4.0,
+    "network_loss": 3.5,
+    "noisy_neighbour": 3.5,
+    "clock_skew": 3.5,
+    "memory_leak": 3.0,
+    "disk_filling": 3.0,
+    "cpu_saturation": 2.5,
+    "traffic_surge": 2.5,
+    "bad_deployment": 2.0,
+    "slow_dependency": 1.5,
 }
 """How much a symptom of full effect says about its cause: what cannot follow from anything else says most."""
+_HARM_WEIGHT = 2.5
+"""What users feel: full slowness or many errors at the place itself."""
+_SPREAD_WEIGHT = 1.0
+"""Callers that began to suffer no earlier."""
 _MOST_MEMBERS = 0.6
 """From this share of a cluster's members on, the cluster is meant and not each server."""
 _FOLLOWS = 0.25
 """What remains of a score that something else explains."""
-_HARM_WEIGHT = 2.0
+_OVER = 0.7
+_ENVIRONMENT = {"production": 1.0, "unknown": 1.0, "staging": 0.7, "development": 0.5}
+_LOAD_MOVES = {"network_loss": 0.03, "memory_leak": 0.08}
+"""Rises up to here can follow from overload alone."""
 _CHANGE_FACTOR = 1.5
 _CHANGE_BEFORE_S = 1800.0
 _CHANGE_AFTER_S = 120.0
-_MIN_SCORE = 0.6
+_MIN_SCORE = {"traffic_surge": 1.8, "cpu_saturation": 1.9, "slow_dependency": 1.9, "bad_deployment": 1.9}
+_MIN_SCORE_SURE = 1.0
+"""What load does by itself has to be large to be a cause; lost packets or a filling disk need not be."""
 _MOST_EXPLAINED = 50
 _RESOURCE = ("crash", "network_loss", "noisy_neighbour", "clock_skew", "memory_leak", "disk_filling", "cpu_saturation")
 
@@ -85,7 +94,8 @@ def rank(scene: Scene, symptoms: Sequence[Symptom], top: int) -> list[Cause]:
     """Form the candidates, take off what others explain, and put the best into words."""
     formed = _places(scene, symptoms) + _surges(scene, symptoms)
     formed = [_with_change(c, scene) for c in _explained(formed, scene)]
-    formed = sorted((c for c in formed if c.score >= _MIN_SCORE), key=lambda c: (-c.score, c.first, c.node))
+    enough = [c for c in formed if c.score >= _MIN_SCORE.get(c.kind, _MIN_SCORE_SURE)]
+    formed = sorted(enough, key=lambda c: (-c.score, c.first, c.node))
     return _told(formed[:top], formed, scene, symptoms)
 
 
@@ -129,8 +139,8 @@ def _of_kind(
         first = int(np.median([s.first for s in mine]))
         timely = [s for s in also if s.first >= first - scene.slack]
         harm = max((s.effect for s in timely), default=0.0)
-        score = _WEIGHT[kind] * (0.35 + effect) + _HARM_WEIGHT * min(1.0, harm)
         cluster = place if place in scene.harm.clusters else ""
+        score = _WEIGHT[kind] * effect + _HARM_WEIGHT * min(1.0, harm)
         out.append(_Candidate(node, level, cluster, kind, (*mine, *timely), first, score))
     return out
 
@@ -143,15 +153,15 @@ def _soft(scene: Scene, place: str, kinds: dict[str, list[Symptom]], rows: list[
     k = scene.harm.at(place)
     own_l = float(scene.harm.own_waited[k]) if k is not None else 1.0
     own_e = float(scene.harm.own_failed[k]) if k is not None else 1.0
-    slow = max((s.effect for s in latency), default=0.0) * own_l
-    failing = max((s.effect for s in errors), default=0.0) * own_e
+    slow = max((s.effect * (1.0 - s.by_load) for s in latency), default=0.0) * own_l
+    failing = max((s.effect * (1.0 - s.by_load) for s in errors), default=0.0) * own_e
     kind = "bad_deployment" if failing >= 0.3 and failing >= 0.5 * slow else "slow_dependency"
     found = [*latency, *errors]
     lead = errors if kind == "bad_deployment" else latency
     lead = lead or found
     first = int(np.median([s.first for s in lead]))
-    score = _WEIGHT[kind] * (0.2 + min(1.0, max(slow, failing))) + 0.5 * _HARM_WEIGHT * min(1.0, min(slow, failing))
-    score *= max(own_l if latency else 0.0, own_e if errors else 0.0, 0.1)
+    harm = min(1.2, max(slow, failing))
+    score = (_WEIGHT[kind] + _HARM_WEIGHT) * harm + 0.3 * _HARM_WEIGHT * min(1.0, min(slow, failing))
     hit = {s.host for s in lead}
     cluster = place if place in scene.harm.clusters else ""
     if _whole(lead, rows) or (cluster and len(hit) > 2):
@@ -165,16 +175,19 @@ def _soft(scene: Scene, place: str, kinds: dict[str, list[Symptom]], rows: list[
 def _surges(scene: Scene, symptoms: Sequence[Symptom]) -> list[_Candidate]:
     """Clusters that get more requests, blamed where no caller's surge explains it."""
     out = []
+    below = _closure(scene.fleet, downwards=True)
     for k, cluster in enumerate(scene.harm.clusters):
         ratio = float(scene.harm.surge[k])
-        if ratio < 1.35:
+        if ratio < SURGE_RATIO:
             continue
         first = int(scene.harm.surge_first[k])
         mine = [s for s in symptoms if scene.cluster_of[s.host] == cluster and s.kind in ("latency", "errors")]
-        effect = min(1.2, np.log(ratio) / np.log(3.0))
+        effect = float(min(1.2, np.log(ratio) / np.log(3.0)))
         row = scene.members_in_view(cluster)[0]
-        sign = Symptom(row, "traffic_surge", "requests_per_s", float(effect), 0.0, first, first + 1, ratio, 1.0)
-        score = _WEIGHT["traffic_surge"] * (0.35 + effect) + 0.5 * _HARM_WEIGHT * bool(mine)
+        sign = Symptom(row, "traffic_surge", "requests_per_s", effect, 0.0, first, first + 1, ratio, 1.0)
+        score = _WEIGHT["traffic_surge"] * effect + _HARM_WEIGHT * min(1.0, max((s.effect for s in mine), default=0.0))
+        onward = [c for j, c in enumerate(scene.harm.clusters) if scene.harm.carried[j] and c in below.get(cluster, ())]
+        score += _SPREAD_WEIGHT * bool(onward)
         score *= _FOLLOWS if scene.harm.carried[k] else 1.0
         out.append(_Candidate(cluster, "cluster", cluster, "traffic_surge", (sign, *mine), first, score))
     return out
@@ -210,13 +223,32 @@ def _explained(formed: list[_Candidate], scene: Scene) -> list[_Candidate]:
                 crashed = other.kind == "crash" and other.cluster == c.cluster and other.node != c.node
                 if surge or stolen or crashed:
                     factor = min(factor, _FOLLOWS)
+            elif c.kind in ("network_loss", "memory_leak"):
+                # overload alone loses packets and fills memory, a little
+                surge = (
+                    other.kind in ("traffic_surge", "cpu_saturation")
+                    and c.lead.effect < 0.5
+                    and (other.cluster == c.cluster or c.cluster in below.get(other.cluster, ()))
+                )
+                factor = min(factor, _FOLLOWS) if surge else factor
             elif c.kind == "traffic_surge":
                 crashed = other.kind == "crash" and other.cluster == c.cluster
                 factor = min(factor, _FOLLOWS) if crashed else factor
+        factor *= _importance(c, scene)
         earliest = min((o.first for o in formed if o.score >= 0.5 * c.score), default=c.first)
         late = max(0, c.first - earliest - scene.slack) / (len(scene.edges_s) - 1)
         out.append(replace(c, score=c.score * factor * (1.0 - 0.5 * min(1.0, late))))
     return out
+
+
+def _importance(c: _Candidate, scene: Scene) -> float:
+    """Less for what is over, and for load away from production; what breaks by itself counts everywhere."""
+    n_bins = len(scene.edges_s) - 1
+    over = c.kind not in ("crash", "traffic_surge") and max(s.last for s in c.symptoms) < n_bins - scene.slack
+    factor = _OVER if over else 1.0
+    if c.kind in _MIN_SCORE and c.cluster in scene.fleet.cluster_by_id:
+        factor *= _ENVIRONMENT[scene.fleet.cluster_by_id[c.cluster].environment]
+    return factor
 
 
 def _closure(fleet: Fleet, *, downwards: bool) -> dict[str, set[str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,12 +11,19 @@ from openmanager_core.analysis._fleet_bins import Binned, Grid, Grids, Rows, row
 from openmanager_core.catalog import BY_NAME
 from openmanager_core.findings import Finding
 
+_SLOW_RATIO = 1.5
+_VERY_SLOW_RATIO = 9.0
+_BUSY_FROM = 0.6
+_FULLY_BUSY = 0.97
+_FAILING_SHARE = 0.008
+_FAILING_PER_S = 0.02
+_BADLY_FAILING_SHARE = 0.15
 _MIN_SUM = 4.0
 """Least sum of sigmas above the limit over a stretch: one bin at 7 sigma, or four at 4."""
 _FEWEST_DRIFT_BINS = 6
 _DRIFT_SUM = 10.0
 """A drift is long, so it must also be clear: chance makes many short climbs among thousands of series."""
-_DEAD_SHARE = 0.25
+_DEAD_SHARE = 0.2
 _GONE_COVERAGE = 0.34
 
 
@@ -32,6 +39,8 @@ class Symptom:
         0 to 1 and above: from the least size worth naming to one that hurts badly.
     first, last
         Bins of the grid; `last` is exclusive.
+    by_load
+        Share of the effect, 0 to 1, that a busier CPU accounts for.
     """
 
     host: int
@@ -43,27 +52,36 @@ class Symptom:
     last: int
     observed: float
     baseline: float
+    by_load: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class _Sign:
-    """How a kind shows in one metric: least value and least rise to be named, and those that hurt badly."""
+    """How a kind shows in one metric.
+
+    `least` and `rise` are the smallest value and rise worth naming; the effect grows from 0 at `mild` to 1 at
+    `severe`. A drifting kind is judged by the time until the resource is full instead.
+    """
 
     kind: str
     metric: str
     least: float
     rise: float
-    severe: float
+    mild: float = 0.0
+    severe: float = 1.0
     drifting: bool = False
 
 
 _SIGNS = (
-    _Sign("noisy_neighbour", "cpu_steal_ratio", 0.02, 0.015, 0.25),
-    _Sign("network_loss", "tcp_retransmit_ratio", 0.008, 0.006, 0.10),
-    _Sign("memory_leak", "memory_used_ratio", 0.0, 0.025, 0.30, drifting=True),
-    _Sign("disk_filling", "disk_used_ratio", 0.0, 0.008, 0.20, drifting=True),
-    _Sign("cpu_saturation", "cpu_busy_ratio", 0.45, 0.15, 0.50),
+    _Sign("noisy_neighbour", "cpu_steal_ratio", 0.03, 0.025, 0.0, 0.25),
+    _Sign("network_loss", "tcp_retransmit_ratio", 0.015, 0.012, 0.005, 0.07),
+    _Sign("memory_leak", "memory_used_ratio", 0.0, 0.02, drifting=True),
+    _Sign("disk_filling", "disk_used_ratio", 0.0, 0.008, drifting=True),
+    _Sign("cpu_saturation", "cpu_busy_ratio", 0.85, 0.15, 0.82, 0.96),
 )
+_FULL_SOON_H = 1.5
+_FULL_LATE_H = 48.0
+_NEARLY_FULL = 0.95
 
 
 def find_symptoms(grids: Grids) -> list[Symptom]:
@@ -88,21 +106,43 @@ def _raised(grids: Grids, sign: _Sign) -> list[Symptom]:
         values = values - np.nan_to_num(base[:, None] * (ratio - 1.0))
     own = Binned(values, base, binned.scale)
     total, first, last = stretch(own.sigma())
+    hours = np.diff(grids.edges_s[:2])[0] / 3600.0
     out = []
     for i in np.flatnonzero(total >= (_DRIFT_SUM if sign.drifting else _MIN_SUM)):
         run = binned.values[i, first[i] : last[i]]
         net = values[i, first[i] : last[i]]
         tail = max(1, len(run) // 3) if sign.drifting else len(run)
         seen, rise = _mean(run[-tail:]), _mean(net[-tail:]) - float(base[i])
-        if (
-            seen < sign.least
-            or rise < sign.rise
-            or (sign.drifting and not _drifts(binned.values[i], first[i], last[i]))
-        ):
+        if seen < sign.least or rise < sign.rise:
             continue
-        effect = (rise - sign.rise) / (sign.severe - sign.rise)
-        out.append(_symptom(i, sign.kind, sign.metric, 0.15 + effect, own, first[i], last[i], seen))
+        if sign.drifting:
+            effect = _urgency(binned.values[i], first[i], last[i], hours) if last[i] == len(binned.values[i]) else 0.0
+        else:
+            effect = (seen - sign.mild) / (sign.severe - sign.mild)
+        if effect > 0:
+            out.append(_symptom(i, sign.kind, sign.metric, effect, own, first[i], last[i], seen))
     return out
+
+
+def _urgency(row: Grid, first: np.intp, last: np.intp, bin_h: float) -> float:
+    """0 to 1: how soon a resource that climbs steadily is full; 0 for a step, or where there are days left."""
+    run = row[max(0, int(first) - 2) : last]
+    run = run[np.isfinite(run)]
+    if len(run) < _FEWEST_DRIFT_BINS:
+        return 0.0
+    at = np.arange(len(run)) * bin_h
+    at -= at.mean()
+    away = run - run.mean()
+    slope = float(at @ away) / float(at @ at)
+    size = float(np.sqrt((at @ at) * (away @ away)))
+    # most of a step's rise is in one bin; a drift spreads it
+    if slope <= 0 or float(at @ away) < 0.85 * size or np.diff(run).max() > 0.4 * (run.max() - run.min()):
+        return 0.0
+    now = float(run[-3:].mean())
+    if now >= _NEARLY_FULL:
+        return 1.0
+    left_h = (1.0 - now) / slope
+    return float(np.clip(1.0 - np.log(left_h / _FULL_SOON_H) / np.log(_FULL_LATE_H / _FULL_SOON_H), 0.0, 1.0))
 
 
 def _symptom(
@@ -113,7 +153,7 @@ def _symptom(
         int(i),
         kind,
         metric,
-        float(np.clip(effect, 0.05, 1.5)),
+        float(np.clip(effect, 0.0, 1.2)),
         sigma,
         int(first),
         int(last),
@@ -125,22 +165,6 @@ def _symptom(
 def _mean(values: Grid) -> float:
     seen = values[np.isfinite(values)]
     return float(seen.mean()) if len(seen) else float("nan")
-
-
-def _drifts(row: Grid, first: np.intp, last: np.intp) -> bool:
-    """Whether the stretch climbs steadily; a step that stays is not a drift."""
-    before = max(0, int(first) - 3)
-    run = row[before:last]
-    run = run[np.isfinite(run)]
-    if len(run) < _FEWEST_DRIFT_BINS:
-        return False
-    at = np.linspace(-1, 1, len(run))
-    away = run - run.mean()
-    size = float(np.sqrt((at @ at) * (away @ away)))
-    if size <= 0 or float(at @ away) / size < 0.85:
-        return False
-    # most of a step's rise is in one bin; a drift spreads it
-    return bool(np.diff(run).max() < 0.5 * (run.max() - run.min()) or len(run) <= 5)
 
 
 def _clock(binned: Binned) -> list[Symptom]:
@@ -167,9 +191,10 @@ def _latency(grids: Grids) -> list[Symptom]:
     for i in np.flatnonzero(total >= _MIN_SUM):
         seen = _mean(binned.values[i, first[i] : last[i]])
         ratio = seen / max(float(binned.base[i]), 1e-6)
-        if ratio >= 1.3:
-            effect = np.log(ratio / 1.3) / np.log(4.0)
-            out.append(_symptom(i, "latency", name, 0.1 + float(effect), binned, first[i], last[i], seen))
+        if ratio >= _SLOW_RATIO:
+            effect = float(np.log(ratio / _SLOW_RATIO) / np.log(_VERY_SLOW_RATIO / _SLOW_RATIO))
+            found = _symptom(i, "latency", name, effect, binned, first[i], last[i], seen)
+            out.append(replace(found, by_load=_by_load(grids, i, first[i], last[i], ratio)))
     return out
 
 
@@ -192,9 +217,27 @@ def _errors(grids: Grids) -> list[Symptom]:
     for i in np.flatnonzero(total >= _MIN_SUM):
         seen = _mean(ratio[i, first[i] : last[i]])
         rise = seen - float(base[i])
-        if rise >= 0.008:
-            out.append(_symptom(i, "errors", "errors_per_s", 0.1 + rise / 0.15, binned, first[i], last[i], seen))
+        per_s = _mean(errors.values[i, first[i] : last[i]]) - float(errors.base[i])
+        if rise >= _FAILING_SHARE and per_s >= _FAILING_PER_S:
+            effect = 0.1 + rise / _BADLY_FAILING_SHARE
+            found = _symptom(i, "errors", "errors_per_s", effect, binned, first[i], last[i], seen)
+            out.append(replace(found, by_load=_by_load(grids, i, first[i], last[i], _VERY_SLOW_RATIO)))
     return out
+
+
+def _by_load(grids: Grids, i: np.intp, first: np.intp, last: np.intp, ratio: float) -> float:
+    """Share of a slow-down by `ratio` that a busier CPU explains, by the waiting time of an M/M/1 queue.
+
+    L. Kleinrock, Queueing Systems I, section 3.2: time in the system goes with 1 / (1 - utilisation).
+    """
+    cpu = grids.by_metric.get("cpu_busy_ratio")
+    if cpu is None or ratio <= 1:
+        return 0.0
+    before, now = float(cpu.base[i]), _mean(cpu.values[i, first:last])
+    if not now > max(before, _BUSY_FROM):
+        return 0.0
+    expected = (1.0 - min(before, _FULLY_BUSY)) / (1.0 - min(now, _FULLY_BUSY))
+    return float(np.clip(np.log(max(expected, 1.0)) / np.log(ratio), 0.0, 1.0))
 
 
 def _gone(grids: Grids) -> list[Symptom]:
@@ -207,7 +250,7 @@ def _gone(grids: Grids) -> list[Symptom]:
     dead = np.zeros_like(silent)
     if "requests_per_s" in grids.by_metric and "cpu_busy_ratio" in grids.by_metric:
         requests, cpu = grids.by_metric["requests_per_s"], grids.by_metric["cpu_busy_ratio"]
-        idle = requests.values < 0.1 * requests.base[:, None]
+        idle = requests.values < 0.03 * requests.base[:, None]
         dead = idle & (cpu.values < _DEAD_SHARE * cpu.base[:, None]) & (requests.base[:, None] > 1)
     was = np.cumsum(known & (coverage > 0.5), axis=1) > 0
     total, first, last = stretch(np.where((silent & was) | dead, 12.0, 0.0))
@@ -223,15 +266,17 @@ def _gone(grids: Grids) -> list[Symptom]:
 
 
 _FROM_FINDING: dict[str, tuple[str, Callable[[float, float], bool]]] = {
-    "cpu_steal_ratio": ("noisy_neighbour", lambda now, was: now - was >= 0.015),
-    "tcp_retransmit_ratio": ("network_loss", lambda now, was: now - was >= 0.006),
+    "cpu_steal_ratio": ("noisy_neighbour", lambda now, was: now - was >= 0.025),
+    "tcp_retransmit_ratio": ("network_loss", lambda now, was: now - was >= 0.012),
     "memory_used_ratio": ("memory_leak", lambda now, was: now - was >= 0.025),
     "disk_used_ratio": ("disk_filling", lambda now, was: now - was >= 0.008),
-    "cpu_busy_ratio": ("cpu_saturation", lambda now, was: now >= 0.45 and now - was >= 0.15),
+    "cpu_busy_ratio": ("cpu_saturation", lambda now, was: now >= 0.85 and now - was >= 0.15),
     "clock_offset_s": ("clock_skew", lambda now, was: abs(now) >= 0.03),
-    "latency_p95_s": ("latency", lambda now, was: now >= 1.3 * was),
+    "latency_p95_s": ("latency", lambda now, was: now >= 1.5 * was),
     "errors_per_s": ("errors", lambda now, was: now - was >= 0.1),
 }
+_TOLD = {"warning": 0.4, "critical": 0.7}
+"""Effect of a symptom that is only told of."""
 _DRIFTING = {"memory_used_ratio", "disk_used_ratio"}
 
 
@@ -248,7 +293,8 @@ def symptoms_from_findings(findings: Sequence[Finding], hosts: Sequence[str], ed
         if finding.kind == "missing_data":
             kind, metric, effect = "crash", "coverage", 0.8
         elif finding.metric in _FROM_FINDING and _FROM_FINDING[finding.metric][1](now, was):
-            kind, metric, effect = _FROM_FINDING[finding.metric][0], finding.metric, 0.3 * finding.confidence
+            kind, metric = _FROM_FINDING[finding.metric][0], finding.metric
+            effect = _TOLD[finding.severity] * finding.confidence
             if finding.metric in _DRIFTING and finding.kind not in ("leak", "trend", "saturation"):
                 continue
         else:

@@ -65,6 +65,7 @@ RULES: dict[str, Rule] = {
     "error_ratio": Rule("errors / requests", (0.01, 0.05, 0.20, 1.0), (0, 22, 52, 85)),
     "latency_p95_s": Rule("latency_p95_s", (1.0, 5.0, 30.0), (0, 25, 45)),
     "latency_vs_peers": Rule("latency_p95_s over its peers' median", (2.0, 5.0, 20.0), (0, 22, 45)),
+    "latency_vs_usual": Rule("latency_p95_s over its own usual value", (2.0, 5.0, 20.0), (0, 22, 45)),
     "backlog_s": Rule("queue depth in seconds of work", (30.0, 300.0, 3600.0), (0, 22, 45)),
     "cache_hit_ratio": Rule("cache_hit_ratio", (0.2, 0.5, 0.75), (45, 22, 0)),
 }  # fmt: skip
@@ -78,7 +79,9 @@ def status_of(score: float) -> HealthStatus:
     return "degraded" if score >= CRITICAL_BELOW else "critical"
 
 
-def server_health(latest: Mapping[str, Panel], fleet: Fleet) -> dict[str, Health]:
+def server_health(
+    latest: Mapping[str, Panel], fleet: Fleet, *, usual: Mapping[str, Panel] | None = None
+) -> dict[str, Health]:
     """Score every server of the fleet from its latest readings.
 
     Parameters
@@ -88,6 +91,9 @@ def server_health(latest: Mapping[str, Panel], fleet: Fleet) -> dict[str, Health
         Metrics without a rule are ignored.
     fleet
         The servers to score; one without any reading is ``unknown`` with a score of 0.
+    usual
+        The same for what is usual (say, medians of the past), where known: latency is compared with it as
+        well as with the peers', and the larger loss counts.
 
     Returns
     -------
@@ -103,12 +109,18 @@ def server_health(latest: Mapping[str, Panel], fleet: Fleet) -> dict[str, Health
     values = _aligned(latest, fleet)
     n = len(fleet.servers)
     lost: dict[str, Column] = {}
-    shown = _quantities(values, fleet, n)
+    shown = _quantities(values, _aligned(usual or {}, fleet), fleet, n)
     for name, quantity in shown.items():
         checkpoint()
         rule = RULES[name]
         points = np.interp(quantity, rule.at, rule.points)
         lost[name] = np.where(np.isfinite(quantity), points, 0.0)
+    if "latency_vs_peers" in lost and "latency_vs_usual" in lost:
+        peers, own = lost["latency_vs_peers"], lost["latency_vs_usual"]
+        lost["latency_vs_peers"], lost["latency_vs_usual"] = (
+            np.where(peers >= own, peers, 0.0),
+            np.where(own > peers, own, 0.0),
+        )
     expected, seen = _coverage(values, fleet, n)
     silent = seen == 0
     gaps = np.where(expected > 0, _WHOLE_MISSING * (expected - seen) / np.maximum(expected, 1), 0.0)
@@ -151,7 +163,7 @@ def _aligned(latest: Mapping[str, Panel], fleet: Fleet) -> dict[str, Column]:
     return out
 
 
-def _quantities(values: Mapping[str, Column], fleet: Fleet, n: int) -> dict[str, Column]:
+def _quantities(values: Mapping[str, Column], usual: Mapping[str, Column], fleet: Fleet, n: int) -> dict[str, Column]:
     """What the rules judge, derived from the metrics; ``nan`` where it does not apply."""
     none = np.full(n, np.nan)
     out = {name: values[name] for name in RULES if name in values}
@@ -170,6 +182,8 @@ def _quantities(values: Mapping[str, Column], fleet: Fleet, n: int) -> dict[str,
         out["backlog_s"] = depth / per_s
     if "latency_p95_s" in values:
         out["latency_vs_peers"] = values["latency_p95_s"] / _peer_medians(values["latency_p95_s"], fleet)
+        if "latency_p95_s" in usual:
+            out["latency_vs_usual"] = values["latency_p95_s"] / np.maximum(usual["latency_p95_s"], _LATENCY_FLOOR_S)
     return out
 
 

@@ -156,7 +156,12 @@ def _health(panels: Mapping[str, Panel], surveys: Mapping[str, Survey], fleet: F
     latest = {
         name: Panel(name, panel.hosts, panel.times_s[-1:], surveys[name].now[:, None]) for name, panel in panels.items()
     }
-    health = server_health(latest, fleet)
+    usual = {
+        name: Panel(name, panels[name].hosts, panels[name].times_s[-1:], surveys[name].past[:, None])
+        for name in ("latency_p95_s",)
+        if name in panels
+    }
+    health = server_health(latest, fleet, usual=usual)
     lost: dict[str, float] = {}
     for name, panel in panels.items():
         seen = surveys[name]

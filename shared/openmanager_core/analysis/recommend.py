@@ -182,8 +182,16 @@ def as_data(name: str) -> str:
 
 def selector(target: str, level: Level) -> str:
     """The PromQL label matcher of a server or cluster, its value escaped as PromQL asks."""
-    escaped = target.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'{{{level}="{escaped}"}}'
+    return f'{{{level}="{"".join(map(_escaped, target))}"}}'
+
+
+def _escaped(c: str) -> str:
+    """One character inside a PromQL string; what cannot be printed is spelled out."""
+    if c in '\\"':
+        return f"\\{c}"
+    if c.isprintable():
+        return c
+    return f"\\u{ord(c):04x}" if ord(c) < 0x10000 else f"\\U{ord(c):08x}"
 
 
 def _filled(
