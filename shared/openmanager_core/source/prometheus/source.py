@@ -137,7 +137,7 @@ class PrometheusSource:
         return Ranking(
             strongest(suspects, k),
             sum(count for _, count in answers),
-            "inside the engine: recent mean against mean and standard deviation of the window before, and slope",
+            "inside the engine: recent mean against mean and standard deviation of the window's older half, and slope",
             problems,
         )
 
