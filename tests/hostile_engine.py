@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -23,7 +24,7 @@ class Hostile:
 
 
 @contextlib.asynccontextmanager
-async def engine(*replies: Reply) -> AsyncIterator[Hostile]:
+async def engine(*replies: Reply, tls: ssl.SSLContext | None = None) -> AsyncIterator[Hostile]:
     """Listen on a free loopback port until the end of the block."""
     hostile = Hostile(replies=list(replies))
     tasks: set[asyncio.Task[None]] = set()
@@ -42,8 +43,8 @@ async def engine(*replies: Reply) -> AsyncIterator[Hostile]:
         writer.close()
         tasks.discard(task)
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    hostile.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
+    hostile.url = f"http{'s' if tls else ''}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
         yield hostile
     finally:

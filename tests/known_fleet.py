@@ -27,10 +27,10 @@ def times(end_s: float) -> np.ndarray:
 
 
 def cpu(name: str, at: np.ndarray, end_s: float) -> np.ndarray:
-    """0.3 with a little noise; the odd server jumps by 0.4 for the last five minutes."""
+    """0.3 with a little noise; the odd server jumps by 0.4 for the last twenty minutes."""
     seed = sum(map(ord, name))
     noise = np.random.default_rng(seed).normal(0, 0.01, len(at))
-    return np.round(0.3 + noise + 0.4 * ((name == ODD) & (at > end_s - 300)), 6)
+    return np.round(0.3 + noise + 0.4 * ((name == ODD) & (at > end_s - 1200)), 6)
 
 
 def memory(name: str, at: np.ndarray, end_s: float) -> np.ndarray:

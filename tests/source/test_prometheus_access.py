@@ -93,4 +93,4 @@ def test_certificates_are_verified_unless_that_is_switched_off(tmp_path: Path) -
     assert access(url="https://far.example", tls_verify=False).tls() is False
     (tmp_path / "ca.pem").write_text("not a certificate")
     with pytest.raises(ConfigError, match="no usable certificate"):
-        access(url="https://far.example", ca_file=str(tmp_path / "ca.pem")).tls()
+        access(url="https://far.example", ca_file=str(tmp_path / "ca.pem"))

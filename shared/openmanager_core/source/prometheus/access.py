@@ -68,10 +68,13 @@ class Access:
             problems.append(
                 "the engine's certificate is not verified: set source.ca_file instead of tls_verify = false"
             )
-        return cls(
+        access = cls(
             base, shown, settings.timeout_s, headers, settings.tls_verify,
             settings.ca_file and str(Path(settings.ca_file).expanduser()), loopback, tuple(problems),
         )  # fmt: skip
+        if settings.ca_file:
+            access.tls()
+        return access
 
     def tls(self) -> ssl.SSLContext | bool:
         """What decides which certificates to trust; made only for https, for it takes its time.

@@ -30,11 +30,18 @@ _TTL_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Servers that have a metric in the same way and are known by the same label."""
+    """Servers that have a metric in the same way and are known by the same label.
+
+    Attributes
+    ----------
+    shadowed
+        Whether further servers have it in this way, but are asked in a better one.
+    """
 
     candidate: Candidate
     label: str
     hosts: tuple[str, ...]
+    shadowed: bool = False
 
     def matchers(self, hosts: Iterable[str] | None) -> list[str]:
         """Matchers for some of the hosts, or for all of them."""
@@ -98,7 +105,7 @@ class Directory:
                 mine = tuple(h for h in hosts if h not in seen)
                 seen.update(mine)
                 if mine:
-                    found.append(Group(candidate, label, mine))
+                    found.append(Group(candidate, label, mine, shadowed=len(mine) < len(hosts)))
         return tuple(found)
 
     async def _by_labels(self, name: str) -> dict[str, list[str]]:

@@ -29,12 +29,16 @@ class Screen:
         self.at_s = float(window.times_s()[-1])
         recent = recent_instants(window)
         self._recent_s = recent * window.step_s
-        self._base_s = max(window.step_s, (window.n_times - recent) * window.step_s)
-        self._all_s = self._recent_s + self._base_s
+        # The older half: what went wrong twenty minutes ago must not widen the yardstick it is measured with.
+        # (Screening in numpy has the median for that; here it would cost a sort per series and selector.)
+        base = max(1, window.n_times // 2)
+        self._base_s = base * window.step_s
+        self._all_s = window.n_times * window.step_s
+        self._ago_s = self._all_s - self._base_s
         self._step_s = window.step_s
 
     def shift(self, matchers: list[str], k: int) -> str:
-        """The `k` series whose recent mean is farthest from the mean before, in sigmas of what was before.
+        """The `k` series whose recent mean is farthest from the mean of the window's older half, in its sigmas.
 
         Notes
         -----
@@ -43,8 +47,8 @@ class Screen:
         numpy uses, and needs no comparison of vectors.
         """
         now = f"avg_over_time({self._over(matchers, self._recent_s)})"
-        base = f"avg_over_time({self._over(matchers, self._base_s, self._recent_s)})"
-        variance = f"stdvar_over_time({self._over(matchers, self._base_s, self._recent_s)}) + {self._row.floor**2:.9g}"
+        base = f"avg_over_time({self._over(matchers, self._base_s, self._ago_s)})"
+        variance = f"stdvar_over_time({self._over(matchers, self._base_s, self._ago_s)}) + {self._row.floor**2:.9g}"
         if self._row.relative:
             variance += f" + ({self._row.relative:.9g} * {base}) ^ 2"
         return f"topk({k}, abs({now} - {base}) / sqrt({variance}) > 0)"
@@ -68,7 +72,7 @@ class Screen:
     def count(self, matchers: list[str]) -> str:
         """How many series have readings both lately and before."""
         now = f"last_over_time({self._over(matchers, self._recent_s)})"
-        before = f"last_over_time({self._over(matchers, self._base_s, self._recent_s)})"
+        before = f"last_over_time({self._over(matchers, self._base_s, self._ago_s)})"
         return f"count({now} and {before})"
 
     def _over(self, matchers: list[str], span_s: float, ago_s: float = 0.0) -> str:

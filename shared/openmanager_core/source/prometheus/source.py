@@ -95,12 +95,12 @@ class PrometheusSource:
         row = {name: i for i, name in enumerate(names)}
         out = np.full((len(names), window.n_times), np.nan)
         for group in groups:
-            mine = [h for h in group.hosts if h in row]
+            mine = {h: row[h] for h in group.hosts if h in row}
             interval_s = await self._directory.interval_s(group)
-            for some in _portions(group, mine):
+            for some in _portions(group, list(mine), most_will_do=True):
                 matchers = group.matchers(some)
                 expression = _reading(group, matchers, window.step_s, interval_s)
-                await self._fill(out, row, expression, group, window, len(some or mine))
+                await self._fill(out, mine, expression, group, window, len(some or group.hosts))
         return Panel(metric, names, window.times_s(), out)
 
     async def latest(self, metric: str, at_s: float, over_s: float = 60.0) -> Panel:
@@ -137,7 +137,7 @@ class PrometheusSource:
         return Ranking(
             strongest(suspects, k),
             sum(count for _, count in answers),
-            "inside the engine: recent mean against mean and standard deviation of the window before, and slope",
+            "inside the engine: recent mean against mean and standard deviation of the window's older half, and slope",
             problems,
         )
 
@@ -151,7 +151,8 @@ class PrometheusSource:
         screened = 0
         for group in groups:
             screen = Screen(group, window, await self._directory.interval_s(group))
-            for some in _portions(group, [h for h in group.hosts if h in wanted]):
+            mine = wanted.intersection(group.hosts)
+            for some in _portions(group, sorted(mine)):
                 matchers = group.matchers(some)
                 expressions = [screen.shift(matchers, k)]
                 if name in DRIFTING:
@@ -159,7 +160,7 @@ class PrometheusSource:
                 for expression in expressions:
                     for labels, score in await self._engine.query(expression, screen.at_s):
                         host = labels.get(group.label, "")
-                        if host in wanted and 0 < score < math.inf:
+                        if host in mine and 0 < score < math.inf:
                             best[host] = max(best.get(host, 0.0), score)
                 counted = await self._engine.query(screen.count(matchers), screen.at_s)
                 screened += int(counted[0][1]) if counted else 0
@@ -180,7 +181,8 @@ class PrometheusSource:
             return SourceStatus(self.kind, "down", None, self._breaker.state, exc.message, problems)
         known = f"engine {version} " if version else "engine "
         detail = f"{known}at {self._transport.access.shown}, {len(metrics)} metrics of the catalogue"
-        fresh = newest is not None and time.time() - newest < _OLD_S
+        # A profile's own rows are expressions, whose samples have the time of the question.
+        fresh = bool(metrics) if newest is None else time.time() - newest < _OLD_S
         return SourceStatus(
             self.kind,
             "ok" if fresh else "degraded",
@@ -200,8 +202,11 @@ class PrometheusSource:
         probes = [c.needs[0] for c in (*mapping.OWN, *mapping.NODE) if c.needs[0] in names]
         if not probes:
             return None
-        rows = await self._engine.query(f"max(timestamp({probes[0]}))", time.time())
-        return rows[0][1] if rows and math.isfinite(rows[0][1]) else None
+        newest: list[float] = []
+        for probe in dict.fromkeys((probes[0], probes[-1])):  # one of each exposition that is there
+            rows = await self._engine.query(f"max(timestamp({probe}))", time.time())
+            newest += [value for _, value in rows if math.isfinite(value)]
+        return max(newest, default=None)
 
     async def _who(self, metric: str, hosts: Sequence[str] | None) -> tuple[tuple[Group, ...], tuple[str, ...]]:
         """How to get a metric, and the rows of the answer.
@@ -251,12 +256,17 @@ class PrometheusSource:
                 out[at, column] = np.where(np.isnan(out[at, column]), values, out[at, column])
 
 
-def _portions(group: Group, hosts: list[str]) -> list[list[str] | None]:
-    """None (everybody) when most of a group is wanted, else lists of names short enough for one matcher."""
+def _portions(group: Group, hosts: list[str], *, most_will_do: bool = False) -> list[list[str] | None]:
+    """None (everybody, without names) when all of a group is wanted, or most of it where more does no harm.
+
+    Otherwise lists of names short enough for one matcher.
+    """
     if not hosts:
         return []
-    if len(hosts) == len(group.hosts) or len(hosts) > max(_HOSTS, len(group.hosts) // 2):
-        return [None]
+    if not group.shadowed:
+        enough = max(_HOSTS, len(group.hosts) // 2) if most_will_do else len(group.hosts) - 1
+        if len(hosts) == len(group.hosts) or len(hosts) > enough:
+            return [None]
     return [hosts[i : i + _HOSTS] for i in range(0, len(hosts), _HOSTS)]
 
 
@@ -264,13 +274,16 @@ def _reading(group: Group, matchers: list[str], step_s: float, interval_s: float
     template = group.candidate.template
     if template.plain:
         stale_s = max(step_s, STALE_S, 1.5 * interval_s)
-        return f"last_over_time({template.expand(matchers, stale_s)}[{duration(stale_s)}])"
+        # Older engines count a sample exactly that old, newer ones do not; a millisecond more and all of them do.
+        return f"last_over_time({template.expand(matchers, stale_s)}[{duration(stale_s + 0.001)}])"
     return template.expand(matchers, max(step_s, 4 * interval_s))
 
 
 def _average(group: Group, over_s: float, interval_s: float) -> str:
     template = group.candidate.template
     expression = template.expand(group.matchers(None), 4 * interval_s)
+    # Half open on the left, for every engine: see `_reading`.
+    span_s = over_s - 0.001
     if template.plain:
-        return f"avg_over_time({expression}[{duration(over_s)}])"
-    return f"avg_over_time(({expression})[{duration(over_s)}:{duration(max(1.0, min(interval_s, over_s)))}])"
+        return f"avg_over_time({expression}[{duration(span_s)}])"
+    return f"avg_over_time(({expression})[{duration(span_s)}:{duration(max(1.0, min(interval_s, over_s)))}])"
