@@ -157,13 +157,21 @@ def _red_noise(power: Float, n: int) -> Float:
     return np.asarray(shape[best] * math.exp(centre[best]) / math.log(2))
 
 
+def _tamed(y: Float) -> Float:
+    """The series with single wild readings cut: they would drown every habit."""
+    middle = float(np.median(y))
+    # Pulses of a few per cent of the rows are a habit, a handful of readings is not.
+    near, far = np.quantile(y, [0.005, 0.995])
+    usual = float(np.std(y[(y >= near) & (y <= far)]))
+    wide = 8 * max(1.4826 * float(np.median(np.abs(y - middle))), 0.3 * usual)
+    return np.clip(y, middle - wide, middle + wide)
+
+
 def _candidates(x: Float) -> list[tuple[float, float]]:
     """(rows, p) of spectral peaks above red noise that the autocorrelation confirms, strongest first."""
     n = len(x)
     y = x - np.polyval(np.polyfit(np.arange(n), x, 1), np.arange(n))
-    middle = float(np.median(y))
-    wide = 8 * max(1.4826 * float(np.median(np.abs(y - middle))), 0.3 * float(np.std(y)))
-    y = np.clip(y, middle - wide, middle + wide)
+    y = _tamed(y)
     acf = autocorrelation(y)
     if not acf.any():
         return []
@@ -230,6 +238,7 @@ def find_periods(values: Float, *, max_periods: int = 2, min_strength: float = 0
         return []
     factor = max(1, -(-len(raw) // _MAX_ROWS))
     x, _ = fill_gaps(block_means(np.where(known, raw, np.nan), factor))
+    x = _tamed(x)
     found: list[Period] = []
     for _ in range(max_periods):
         scored = []
