@@ -25,6 +25,7 @@ from openmanager_core.storage.schema import APPLICATION_ID, MIGRATIONS, VERSION
 from openmanager_core.text import ident
 
 _CHECKED_BYTES = 32 * 2**20
+_LEAST_PAGE_BYTES = 512
 _ROLLBACK_S = 0.05
 _CLOSE_S = 10.0
 _SETTINGS = (
@@ -92,14 +93,19 @@ class Database:
         try:
             with anyio.fail_after(deadline_s):
                 await anyio.to_thread.run_sync(_prepare, path, abandon_on_cancel=True)
+                pending = aiosqlite.connect(
+                    path, factory=_Watched, isolation_level=None, timeout=max(0.05, 0.8 * deadline_s)
+                )
+                # A Ledger that was never closed must not keep the process from ending. What a transaction
+                # under way loses by that it would also lose by kill -9: nothing that was acknowledged.
+                getattr(pending, "_thread", pending).daemon = True
                 # A connection that arrives after its caller has gone would never be closed.
                 with anyio.CancelScope(shield=True):
-                    connection = await aiosqlite.connect(
-                        path, factory=_Watched, isolation_level=None, timeout=max(0.05, 0.8 * deadline_s)
-                    )
+                    connection = await pending
                 try:
                     await _set_up(connection, name)
                 except BaseException:
+                    await connection.interrupt()
                     await _close(connection)
                     raise
         except TimeoutError:
@@ -112,8 +118,11 @@ class Database:
 
     async def aclose(self) -> None:
         """Close the file. Safe to call twice; a call under way is finished first."""
-        if self._closed:
-            return
+        with anyio.move_on_after(self._deadline_s, shield=True):
+            async with self._turn:
+                if self._closed:
+                    return
+                self._closed = True
         self._closed = True
         await _close(self._connection)
 
@@ -195,8 +204,15 @@ def _prepare(path: Path) -> None:
         # SQLite would make the file with the umask's rights; its -wal and -shm take over the file's.
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except FileExistsError:
-        if not stat.S_ISREG(path.stat().st_mode):
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, "not a regular file") from None
+        if 0 < found.st_size < _LEAST_PAGE_BYTES:
+            raise Damaged("shorter than one page") from None  # SQLite would take it for an empty file
+        # Asked, not tried: closing a descriptor of our own would drop the locks of every other connection
+        # that this process has to the same file.
+        if not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
+            raise OSError(errno.EACCES, "read only") from None
 
 
 async def _set_up(connection: aiosqlite.Connection, name: str) -> None:
@@ -271,7 +287,6 @@ async def _first(connection: aiosqlite.Connection, sql: str) -> tuple[Any, ...]:
 async def _close(connection: aiosqlite.Connection) -> None:
     with anyio.move_on_after(_CLOSE_S, shield=True):
         try:
-            await connection.interrupt()
             await connection.close()
         except (sqlite3.Error, ValueError):
             return  # nothing more can be lost: what was acknowledged is in the file
