@@ -20,8 +20,8 @@ MAX_SUMMARY = 2_000
 
 
 def storable(text: str) -> str:
-    """The text without lone surrogates, which SQLite can not hold; they are written out instead."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    """The text with what SQLite can not hold or compare written out: lone surrogates and NUL."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\x00", "\\x00")
 
 
 def bounded(name: str, text: str, most: int = MAX_NAME) -> str:
