@@ -117,15 +117,15 @@ class Database:
             raise explain(exc, name, deadline_s) from exc
         return cls(connection, path, deadline_s)
 
-    async def aclose(self) -> None:
-        """Close the file. Safe to call twice; a call under way is finished first."""
-        with anyio.move_on_after(self._deadline_s, shield=True):
+    async def aclose(self, *, deadline_s: float = _CLOSE_S) -> None:
+        """Close the file, within the deadline. Safe to call twice; a call under way is finished first."""
+        with anyio.move_on_after(deadline_s / 2, shield=True):
             async with self._turn:
                 if self._closed:
                     return
                 self._closed = True
         self._closed = True
-        await _close(self._connection)
+        await _close(self._connection, deadline_s / 2)
 
     async def __aenter__(self) -> Self:
         """The Ledger itself; leaving closes it."""
@@ -282,8 +282,8 @@ async def _first(connection: aiosqlite.Connection, sql: str) -> tuple[Any, ...]:
     raise Damaged("no answer")
 
 
-async def _close(connection: aiosqlite.Connection) -> None:
-    with anyio.move_on_after(_CLOSE_S, shield=True):
+async def _close(connection: aiosqlite.Connection, deadline_s: float = _CLOSE_S) -> None:
+    with anyio.move_on_after(deadline_s, shield=True):
         try:
             await connection.close()
         except (sqlite3.Error, ValueError):

@@ -61,11 +61,13 @@ class Ledger(Memory, Upkeep):
         """Keep what an analysis found, and open, update, reopen or resolve incidents accordingly.
 
         Recording the same findings again changes nothing but when they were last seen. A finding of
-        severity info, or one whose pattern is marked as a false alarm on its server, opens no incident of
-        its own; it joins one that it belongs to.
+        severity info, given or left after the damping that feedback brought on its pattern, opens no
+        incident of its own; it joins one that it belongs to.
 
         Parameters
         ----------
+        findings
+            As the analysis made them, not `damped`: damping is applied here once.
         seen_at_s
             The source's "now" of the analysis, Unix seconds.
         hosts, metrics

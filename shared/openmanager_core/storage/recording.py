@@ -10,14 +10,12 @@ from openmanager_core.fleet import Fleet
 from openmanager_core.storage.database import Rows
 from openmanager_core.storage.grouping import GAP_S, Group, Member, group
 from openmanager_core.storage.incident import EventKind, IncidentEvent, severity_rank, title_of
-from openmanager_core.storage.memory import damping_of
+from openmanager_core.storage.memory import damped_severity, damping_of
 from openmanager_core.storage.rows import apart, dump, event_doc, finding_doc, read_finding, storable
 
-_WARNING = severity_rank("warning")
 _REACH_S = 4 * GAP_S
 _MAX_UPDATES = 500
 _MAX_MEMBERS = 5_000
-_QUIET_DAMPING = 0.5
 
 
 async def add_event(rows: Rows, seq: int, event: IncidentEvent) -> None:
@@ -100,12 +98,12 @@ class Recording:
             self._state[seq], self._resolved_s[seq] = state, resolved_s
 
     async def _openers(self, findings: Sequence[Finding]) -> set[str]:
-        """Findings that may open or reopen an incident: at least a warning, and not marked a false alarm."""
+        """Findings that may open or reopen an incident: at least a warning, after what feedback takes away."""
         factors = await damping_of(self._rows, {(f.host, f.metric, f.kind) for f in findings})
         return {
             f.id
             for f in findings
-            if severity_rank(f.severity) >= _WARNING and factors.get((f.host, f.metric, f.kind), 1.0) > _QUIET_DAMPING
+            if damped_severity(f.severity, factors.get((f.host, f.metric, f.kind), 1.0)) != "info"
         }
 
     async def _seen_again(
