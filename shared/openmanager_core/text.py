@@ -23,6 +23,7 @@ _BLANK = re.compile(
 # Runs that need no look at each character: printable ASCII, Hangul syllables, common ideographs, Cyrillic.
 _STRETCH = re.compile("[ -~\uac00-\ud7a3\u4e00-\u9fa5\u0410-\u044f]+|.", re.DOTALL)
 _COLOURED = "\ufe0f"  # chooses the coloured picture of the symbol before it: hearts stay hearts
+_MARKUP = re.compile(r"[\\`*\[\]|~]")
 _MAX_MARKS = 4
 _MAX_NAME = 120
 _NAME_SIGNS = frozenset("._:/-")
@@ -111,3 +112,9 @@ def code(untrusted: str, limit: int = 120) -> str:
     shown = visible(untrusted[:limit]).replace("`", "\\x60").replace("|", "\\x7c") or " "
     cut = len(untrusted) - limit
     return f"`{shown}`" if cut <= 0 else f"`{shown}…` [+{cut} characters]"
+
+
+def prose(untrusted: str) -> str:
+    """Text that may stand in a Markdown paragraph or table cell as plain words: no markup, no link comes of it."""
+    shown = _MARKUP.sub(lambda match: "\\" + match.group(), visible(untrusted))
+    return shown.replace("<", "&lt;").replace("://", ":\\//").replace("www.", "www\\.")

@@ -207,6 +207,8 @@ async def test_a_pattern_marked_as_a_false_alarm_opens_no_incident(tmp_path: Pat
         later = finding("web-01", T0 + 7200)
         assert [i.state for i in await book.record([later], fleet=FLEET, seen_at_s=T0 + 7300)] == ["resolved"]
         assert (await book.counts())["incidents"] == 1
+        grave = finding("web-01", T0 + 14_400, severity="critical")
+        assert len(await book.record([grave], fleet=FLEET, seen_at_s=T0 + 14_500)) == 1, "what is grave is still heard"
 
 
 async def test_unknown_ids_are_answered_with_the_nearest(tmp_path: Path) -> None:

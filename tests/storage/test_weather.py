@@ -337,3 +337,31 @@ async def test_many_tasks_share_one_ledger(path: Path) -> None:
             tasks.start_soon(book.audit, "t", str(k), "ok")
     async with await Ledger.open(path) as book:
         assert (await book.counts())["audit"] == 50
+
+
+async def test_opening_a_new_ledger_many_times_at_once_makes_one(path: Path) -> None:
+    async def use() -> None:
+        async with await Ledger.open(path, deadline_s=20) as book:
+            await book.audit("t", "d", "ok")
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(12):
+            tasks.start_soon(use)
+    async with await Ledger.open(path) as book:
+        assert (await book.counts())["audit"] == 12
+
+
+async def test_a_ledger_that_nobody_closed_does_not_keep_the_process_alive(path: Path) -> None:
+    program = (
+        "import anyio, sys\n"
+        "from openmanager_core.storage.ledger import Ledger\n"
+        "async def main():\n"
+        "    global book\n"
+        "    book = await Ledger.open(sys.argv[1])\n"
+        "    await book.audit('t', 'd', 'ok')\n"
+        "anyio.run(main)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(path)], env=ENV, timeout=30, capture_output=True)
+    assert done.returncode == 0
+    async with await Ledger.open(path) as book:
+        assert (await book.counts())["audit"] == 1

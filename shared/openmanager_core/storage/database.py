@@ -98,7 +98,8 @@ class Database:
                 )
                 # A Ledger that was never closed must not keep the process from ending. What a transaction
                 # under way loses by that it would also lose by kill -9: nothing that was acknowledged.
-                getattr(pending, "_thread", pending).daemon = True
+                worker: Any = getattr(pending, "_thread", pending)
+                worker.daemon = True
                 # A connection that arrives after its caller has gone would never be closed.
                 with anyio.CancelScope(shield=True):
                     connection = await pending
@@ -116,15 +117,15 @@ class Database:
             raise explain(exc, name, deadline_s) from exc
         return cls(connection, path, deadline_s)
 
-    async def aclose(self) -> None:
-        """Close the file. Safe to call twice; a call under way is finished first."""
-        with anyio.move_on_after(self._deadline_s, shield=True):
+    async def aclose(self, *, deadline_s: float = _CLOSE_S) -> None:
+        """Close the file, within the deadline. Safe to call twice; a call under way is finished first."""
+        with anyio.move_on_after(deadline_s / 2, shield=True):
             async with self._turn:
                 if self._closed:
                     return
                 self._closed = True
         self._closed = True
-        await _close(self._connection)
+        await _close(self._connection, deadline_s / 2)
 
     async def __aenter__(self) -> Self:
         """The Ledger itself; leaving closes it."""
@@ -217,34 +218,30 @@ def _prepare(path: Path) -> None:
 
 async def _set_up(connection: aiosqlite.Connection, name: str) -> None:
     """Look before touching: whose file is it, which version, is it sound; then settings and migrations."""
+    await connection.execute_fetchall("BEGIN")
+    version = await _check_ours(connection, name)
     size = await _number(connection, "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
-    if size:
-        await _check_ours(connection, name)
-        if size <= _CHECKED_BYTES:
-            verdict = (await _first(connection, "PRAGMA quick_check(1)"))[0]
-            if verdict != "ok":
-                raise Damaged(str(verdict))
-    else:
+    if size <= _CHECKED_BYTES:
+        verdict = (await _first(connection, "PRAGMA quick_check(1)"))[0]
+        if verdict != "ok":
+            raise Damaged(str(verdict))
+    await connection.execute_fetchall("COMMIT")
+    if not size:
         await connection.execute_fetchall("PRAGMA auto_vacuum = INCREMENTAL")
     await _use_wal(connection)
     for setting in _SETTINGS:
         await connection.execute_fetchall(setting)
-    if await _number(connection, "PRAGMA user_version") < VERSION:
-        try:
-            await connection.execute_fetchall("BEGIN IMMEDIATE")
-            # Another process may have migrated while we waited for the lock.
-            await _check_ours(connection, name)
-            for step in MIGRATIONS[await _number(connection, "PRAGMA user_version") :]:
-                for statement in step:
-                    await connection.execute_fetchall(statement)
-            await connection.execute_fetchall("COMMIT")
-        except BaseException:
-            with anyio.move_on_after(_ROLLBACK_S, shield=True):
-                await connection.rollback()
-            raise
+    if version < VERSION:
+        await connection.execute_fetchall("BEGIN IMMEDIATE")
+        # Another process may have migrated while we waited for the lock.
+        for step in MIGRATIONS[await _check_ours(connection, name) :]:
+            for statement in step:
+                await connection.execute_fetchall(statement)
+        await connection.execute_fetchall("COMMIT")
 
 
-async def _check_ours(connection: aiosqlite.Connection, name: str) -> None:
+async def _check_ours(connection: aiosqlite.Connection, name: str) -> int:
+    """The format's version, if the file is ours to touch. Needs a transaction: one look, not three."""
     version = await _number(connection, "PRAGMA user_version")
     owner = await _number(connection, "PRAGMA application_id")
     if owner != APPLICATION_ID and (version or await _number(connection, "SELECT count(*) FROM sqlite_master")):
@@ -257,6 +254,7 @@ async def _check_ours(connection: aiosqlite.Connection, name: str) -> None:
             f"the Ledger {name} was written by a newer OpenManager (its format is {version}, ours is {VERSION})",
             hint="update OpenManager, or set OPENMANAGER_HOME to another folder",
         )
+    return version
 
 
 async def _use_wal(connection: aiosqlite.Connection) -> None:
@@ -284,8 +282,8 @@ async def _first(connection: aiosqlite.Connection, sql: str) -> tuple[Any, ...]:
     raise Damaged("no answer")
 
 
-async def _close(connection: aiosqlite.Connection) -> None:
-    with anyio.move_on_after(_CLOSE_S, shield=True):
+async def _close(connection: aiosqlite.Connection, deadline_s: float = _CLOSE_S) -> None:
+    with anyio.move_on_after(deadline_s, shield=True):
         try:
             await connection.close()
         except (sqlite3.Error, ValueError):

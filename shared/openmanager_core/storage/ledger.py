@@ -6,6 +6,7 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from openmanager_core.errors import InvalidRequest, NotFound
 from openmanager_core.findings import SEVERITIES, Cause, Finding
@@ -16,6 +17,7 @@ from openmanager_core.storage.memory import Memory
 from openmanager_core.storage.recording import Recording, add_event
 from openmanager_core.storage.rows import (
     MAX_NOTE,
+    apart,
     bounded,
     causes_doc,
     check_finding,
@@ -31,6 +33,7 @@ from openmanager_core.text import quoted
 
 _ID = re.compile(r"(?:inc(?:ident)?[-_ #]?)?0*([0-9]{1,15})", re.IGNORECASE | re.ASCII)
 _MAX_CAUSES = 10
+Row = tuple[Any, ...]
 
 
 def incident_id(seq: int) -> str:
@@ -58,11 +61,13 @@ class Ledger(Memory, Upkeep):
         """Keep what an analysis found, and open, update, reopen or resolve incidents accordingly.
 
         Recording the same findings again changes nothing but when they were last seen. A finding of
-        severity info, or one whose pattern is marked as a false alarm on its server, opens no incident of
-        its own; it joins one that it belongs to.
+        severity info, given or left after the damping that feedback brought on its pattern, opens no
+        incident of its own; it joins one that it belongs to.
 
         Parameters
         ----------
+        findings
+            As the analysis made them, not `damped`: damping is applied here once.
         seen_at_s
             The source's "now" of the analysis, Unix seconds.
         hosts, metrics
@@ -213,39 +218,46 @@ class Ledger(Memory, Upkeep):
                ORDER BY state = 'resolved', severity DESC, opened_s DESC, seq DESC""",
             wanted,
         )
-        findings: dict[int, list[Finding]] = defaultdict(list)
-        for seq, doc in await rows.all(
+        findings = await rows.all(
             "SELECT incident, doc FROM findings WHERE incident IN (SELECT value FROM json_each(?))", wanted
-        ):
-            findings[seq].append(read_finding(doc))
-        events: dict[int, list[IncidentEvent]] = defaultdict(list)
-        for seq, at_s, doc in await rows.all(
+        )
+        events = await rows.all(
             """SELECT incident, at_s, doc FROM incident_events
                WHERE incident IN (SELECT value FROM json_each(?)) ORDER BY id""",
             wanted,
-        ):
-            events[seq].append(read_event(at_s, doc))
-        out = []
-        for seq, title, state, severity, opened_s, updated_s, resolved_s, causes_text in found:
-            ranked, causes = sorted(findings[seq], key=worst_first), read_causes(causes_text)
-            out.append(
-                Incident(
-                    id=incident_id(seq),
-                    title=title,
-                    state=state,
-                    severity=SEVERITIES[severity],
-                    opened_s=opened_s,
-                    updated_s=updated_s,
-                    resolved_s=resolved_s,
-                    clusters=tuple(dict.fromkeys(f.cluster for f in ranked if f.cluster)),
-                    hosts=tuple(dict.fromkeys(f.host for f in ranked)),
-                    finding_ids=tuple(f.id for f in ranked),
-                    root_cause=cause_line(causes),
-                    causes=causes,
-                    timeline=tuple(events[seq]),
-                )
+        )
+        return await apart(len(findings) + len(events), lambda: _assemble(found, findings, events))
+
+
+def _assemble(found: list[Row], finding_rows: list[Row], event_rows: list[Row]) -> list[Incident]:
+    """Incidents from their rows, in the order of `found`."""
+    findings: dict[int, list[Finding]] = defaultdict(list)
+    for seq, doc in finding_rows:
+        findings[seq].append(read_finding(doc))
+    events: dict[int, list[IncidentEvent]] = defaultdict(list)
+    for seq, at_s, doc in event_rows:
+        events[seq].append(read_event(at_s, doc))
+    out = []
+    for seq, title, state, severity, opened_s, updated_s, resolved_s, causes_text in found:
+        ranked, causes = sorted(findings[seq], key=worst_first), read_causes(causes_text)
+        out.append(
+            Incident(
+                id=incident_id(seq),
+                title=title,
+                state=state,
+                severity=SEVERITIES[severity],
+                opened_s=opened_s,
+                updated_s=updated_s,
+                resolved_s=resolved_s,
+                clusters=tuple(dict.fromkeys(f.cluster for f in ranked if f.cluster)),
+                hosts=tuple(dict.fromkeys(f.host for f in ranked)),
+                finding_ids=tuple(f.id for f in ranked),
+                root_cause=cause_line(causes),
+                causes=causes,
+                timeline=tuple(events[seq]),
             )
-        return out
+        )
+    return out
 
 
 def _seq(given: str) -> int | None:

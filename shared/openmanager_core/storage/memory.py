@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from openmanager_core.errors import InvalidRequest, NotFound
-from openmanager_core.findings import SEVERITIES, Finding
+from openmanager_core.findings import SEVERITIES, Finding, Severity
 from openmanager_core.storage.database import Database, Rows
 from openmanager_core.storage.failures import Damaged
 from openmanager_core.storage.incident import VERDICTS, IncidentEvent, Verdict, severity_rank
@@ -56,6 +56,12 @@ async def damping_of(rows: Rows, patterns: Iterable[Pattern]) -> dict[Pattern, f
         for host, metric, kind, balance in found
         if (host, metric, kind) in wanted
     }
+
+
+def damped_severity(severity: Severity, factor: float) -> Severity:
+    """One step lower from one false alarm on, two from the second."""
+    steps = 0 if factor >= 1 else 1 if factor > 0.25 else 2
+    return SEVERITIES[max(0, severity_rank(severity) - steps)]
 
 
 class Memory(Database):
@@ -125,13 +131,12 @@ class Memory(Database):
         for finding in findings:
             factor = factors.get((finding.host, finding.metric, finding.kind), 1.0)
             if factor < 1:
-                steps = 1 if factor > 0.25 else 2
                 note = f"score damped to {factor:g} of its value: this pattern was marked a false alarm here"
                 finding = replace(
                     finding,
                     score_sigma=finding.score_sigma * factor,
                     confidence=finding.confidence * factor,
-                    severity=SEVERITIES[max(0, severity_rank(finding.severity) - steps)],
+                    severity=damped_severity(finding.severity, factor),
                     evidence=replace(finding.evidence, note="; ".join(filter(None, (finding.evidence.note, note)))),
                 )
             out.append(finding)

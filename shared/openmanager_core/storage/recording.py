@@ -10,14 +10,12 @@ from openmanager_core.fleet import Fleet
 from openmanager_core.storage.database import Rows
 from openmanager_core.storage.grouping import GAP_S, Group, Member, group
 from openmanager_core.storage.incident import EventKind, IncidentEvent, severity_rank, title_of
-from openmanager_core.storage.memory import damping_of
-from openmanager_core.storage.rows import dump, event_doc, finding_doc, read_finding, storable
+from openmanager_core.storage.memory import damped_severity, damping_of
+from openmanager_core.storage.rows import apart, dump, event_doc, finding_doc, read_finding, storable
 
-_WARNING = severity_rank("warning")
 _REACH_S = 4 * GAP_S
 _MAX_UPDATES = 500
 _MAX_MEMBERS = 5_000
-_QUIET_DAMPING = 0.5
 
 
 async def add_event(rows: Rows, seq: int, event: IncidentEvent) -> None:
@@ -52,6 +50,10 @@ class Recording:
             touched |= await self._join(found, by_id, openers)
         return touched
 
+    def _cluster_of(self, finding: Finding) -> str:
+        server = None if finding.cluster else self._fleet.by_id.get(finding.host)
+        return server.cluster if server else finding.cluster
+
     async def _stored(self, by_id: Collection[str]) -> dict[str, int | None]:
         found = await self._rows.all(
             "SELECT id, incident FROM findings WHERE id IN (SELECT value FROM json_each(?))", (dump(sorted(by_id)),)
@@ -61,9 +63,10 @@ class Recording:
     async def _keep(self, findings: Sequence[Finding]) -> None:
         await self._rows.many(
             """INSERT INTO findings
-               (id, host, metric, kind, severity, score, start_s, end_s, first_seen_s, last_seen_s, doc)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10)
-               ON CONFLICT (id) DO UPDATE SET severity = excluded.severity, score = excluded.score,
+               (id, host, metric, kind, severity, score, start_s, end_s, first_seen_s, last_seen_s, doc, cluster)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11)
+               ON CONFLICT (id) DO UPDATE SET cluster = excluded.cluster, severity = excluded.severity,
+               score = excluded.score,
                start_s = excluded.start_s, end_s = excluded.end_s, doc = excluded.doc,
                first_seen_s = min(first_seen_s, excluded.first_seen_s),
                last_seen_s = max(last_seen_s, excluded.last_seen_s), times_seen = times_seen + 1""",
@@ -79,6 +82,7 @@ class Recording:
                     f.end_s,
                     self._now,
                     finding_doc(f),
+                    storable(self._cluster_of(f)),
                 )
                 for f in findings
             ],
@@ -94,12 +98,12 @@ class Recording:
             self._state[seq], self._resolved_s[seq] = state, resolved_s
 
     async def _openers(self, findings: Sequence[Finding]) -> set[str]:
-        """Findings that may open or reopen an incident: at least a warning, and not marked a false alarm."""
+        """Findings that may open or reopen an incident: at least a warning, after what feedback takes away."""
         factors = await damping_of(self._rows, {(f.host, f.metric, f.kind) for f in findings})
         return {
             f.id
             for f in findings
-            if severity_rank(f.severity) >= _WARNING and factors.get((f.host, f.metric, f.kind), 1.0) > _QUIET_DAMPING
+            if damped_severity(f.severity, factors.get((f.host, f.metric, f.kind), 1.0)) != "info"
         }
 
     async def _seen_again(
@@ -122,9 +126,8 @@ class Recording:
         if not fresh:
             return []
         new = {f.id for f in fresh}
-        members = []
-        for seq, doc, last_seen_s in await self._rows.all(
-            """SELECT incident, doc, last_seen_s FROM findings
+        found = await self._rows.all(
+            """SELECT id, host, cluster, start_s, max(start_s, coalesce(end_s, last_seen_s)), incident FROM findings
                WHERE coalesce(end_s, last_seen_s) >= ?1 AND start_s <= ?2
                AND (incident IN (SELECT value FROM json_each(?3)) OR incident IS NULL)
                ORDER BY last_seen_s DESC LIMIT ?4""",
@@ -134,13 +137,10 @@ class Recording:
                 dump(sorted(self._state)),
                 _MAX_MEMBERS + len(new),
             ),
-        ):
-            f = read_finding(doc)
-            server = self._fleet.by_id.get(f.host)
-            cluster = f.cluster or (server.cluster if server else "")
-            end_s = f.end_s if f.end_s is not None else max(last_seen_s, f.start_s)
-            members.append(Member(f.id, f.host, cluster, f.start_s, end_s, seq))
-        return [g for g in group(members, self._fleet.calls) if new.intersection(g.ids)]
+        )
+        calls = [(storable(caller), storable(callee)) for caller, callee in self._fleet.calls]
+        groups = await apart(len(found), lambda: group([Member(*row) for row in found], calls))
+        return [g for g in groups if new.intersection(g.ids)]
 
     async def _join(self, found: Group, by_id: dict[str, Finding], openers: set[str]) -> set[int]:
         """Put a group into its incident, opening one if the group has a reason to."""
@@ -176,7 +176,7 @@ class Recording:
     async def _refresh(self, seq: int, *, joined: Sequence[str] = (), relapse: Sequence[str] = ()) -> None:
         """Bring an incident's row up to its findings, and note what is new in its timeline."""
         found = await self._rows.all("SELECT doc, last_seen_s FROM findings WHERE incident = ?", (seq,))
-        findings = [read_finding(doc) for doc, _ in found]
+        findings = await apart(len(found), lambda: [read_finding(doc) for doc, _ in found])
         active_s = max(
             seen if f.end_s is None else min(f.end_s, max(seen, f.start_s))
             for f, (_, seen) in zip(findings, found, strict=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar
 
 from openmanager_core.errors import InvalidRequest
 from openmanager_core.findings import Cause, Evidence, Finding
+from openmanager_core.job import offload
 from openmanager_core.storage.failures import Damaged
 from openmanager_core.storage.incident import IncidentEvent
 from openmanager_core.text import quoted
@@ -17,11 +18,19 @@ from openmanager_core.text import quoted
 MAX_NAME = 1_000
 MAX_NOTE = 4_000
 MAX_SUMMARY = 2_000
+_SMALL = 200
+
+T = TypeVar("T")
+
+
+async def apart(size: int, work: Callable[[], T]) -> T:
+    """Do small work here and large work (more than a few hundred rows) in a thread, so that nobody waits for it."""
+    return work() if size <= _SMALL else await offload(work)
 
 
 def storable(text: str) -> str:
-    """The text without lone surrogates, which SQLite can not hold; they are written out instead."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    """The text with what SQLite can not hold or compare written out: lone surrogates and NUL."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\x00", "\\x00")
 
 
 def bounded(name: str, text: str, most: int = MAX_NAME) -> str:

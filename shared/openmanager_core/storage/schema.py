@@ -24,6 +24,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             id TEXT PRIMARY KEY,
             incident INTEGER REFERENCES incidents (seq) ON DELETE SET NULL,
             host TEXT NOT NULL,
+            cluster TEXT NOT NULL,
             metric TEXT NOT NULL,
             kind TEXT NOT NULL,
             severity INTEGER NOT NULL,
