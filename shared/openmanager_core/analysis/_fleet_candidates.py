@@ -38,6 +38,9 @@ _MOST_MEMBERS = 0.6
 _FOLLOWS = 0.25
 """What remains of a score that something else explains."""
 _OVER = 0.7
+_HURTS = ("latency", "errors", "cpu_saturation")
+_LEAST_HARM = 0.15
+_HARMLESS = 0.6
 _ENVIRONMENT = {"production": 1.0, "unknown": 1.0, "staging": 0.7, "development": 0.5}
 _LOAD_MOVES = {"network_loss": 0.03, "memory_leak": 0.08}
 """Rises up to here can follow from overload alone."""
@@ -181,13 +184,17 @@ def _surges(scene: Scene, symptoms: Sequence[Symptom]) -> list[_Candidate]:
         if ratio < SURGE_RATIO:
             continue
         first = int(scene.harm.surge_first[k])
-        mine = [s for s in symptoms if scene.cluster_of[s.host] == cluster and s.kind in ("latency", "errors")]
+        place = {cluster, *below.get(cluster, ())}
+        hurt = [s for s in symptoms if scene.cluster_of[s.host] in place and s.kind in _HURTS and s.last > first]
+        mine = [s for s in hurt if scene.cluster_of[s.host] == cluster and s.kind in ("latency", "errors")]
         effect = float(min(1.2, np.log(ratio) / np.log(3.0)))
         row = scene.members_in_view(cluster)[0]
         sign = Symptom(row, "traffic_surge", "requests_per_s", effect, 0.0, first, first + 1, ratio, 1.0)
         score = _WEIGHT["traffic_surge"] * effect + _HARM_WEIGHT * min(1.0, max((s.effect for s in mine), default=0.0))
         onward = [c for j, c in enumerate(scene.harm.clusters) if scene.harm.carried[j] and c in below.get(cluster, ())]
         score += _SPREAD_WEIGHT * bool(onward)
+        # more requests that are served as well as before hurt nobody yet
+        score *= 1.0 if max((s.effect for s in hurt), default=0.0) >= _LEAST_HARM else _HARMLESS
         score *= _FOLLOWS if scene.harm.carried[k] else 1.0
         out.append(_Candidate(cluster, "cluster", cluster, "traffic_surge", (sign, *mine), first, score))
     return out
