@@ -33,8 +33,8 @@ CHARACTERS = ("idle", "wandering", "daily", "switching")
 # share of each character among production, staging and development clusters, cumulated
 _MIX = np.array([[0.22, 0.50, 0.80, 1.0], [0.60, 0.80, 0.90, 1.0], [0.70, 0.85, 0.90, 1.0]])
 # Weight of each ingredient of the logarithm of demand, per character; a cluster's own volatility scales all of them.
-_RHYTHM = np.array([0.30, 0.28, 0.38, 0.26], np.float32)
-_SLOW = np.array([0.32, 0.40, 0.20, 0.30], np.float32)
+_RHYTHM = np.array([0.30, 0.25, 0.34, 0.22], np.float32)
+_SLOW = np.array([0.46, 0.50, 0.32, 0.40], np.float32)
 _MIDDLE = np.array([0.08, 0.12, 0.07, 0.07], np.float32)
 _SHARED = np.array([0.04, 0.06, 0.06, 0.05], np.float32)
 _LEVELS = np.array([0.0, 0.0, 0.0, 0.30], np.float32)
@@ -42,11 +42,11 @@ _LEVELS = np.array([0.0, 0.0, 0.0, 0.30], np.float32)
 _BURST_CHANCE = np.array([0.05, 0.03, 0.03, 0.03], np.float32)
 _BURST_SIZE = np.array([0.5, 0.5, 0.4, 0.45], np.float32)
 # The same for jobs of the cluster's own, in units of its usual CPU.
-_JOB_CHANCE = np.array([0.45, 0.15, 0.15, 0.12], np.float32)
-_JOB_SIZE = np.array([2.6, 1.0, 1.0, 1.0], np.float32)
+_JOB_CHANCE = np.array([1.0, 0.2, 0.2, 0.16], np.float32)
+_JOB_SIZE = np.array([1.9, 1.2, 1.2, 1.2], np.float32)
 # No cluster is asked for more than this of its CPU without a fault: load balancers shed, operators scale in time.
-_PEAK_DEMAND = np.float32(0.80)
-_PEAK_CPU = np.float32(0.86)
+_PEAK_DEMAND = np.float32(0.74)
+_PEAK_CPU = np.float32(0.80)
 
 _OWN = np.float32(0.40)
 _BURST_SLOT_S = 2400.0
@@ -56,12 +56,33 @@ _LEVEL_SLOT_S = 22 * 3600.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Traits:
-    """What stays the same about every cluster; arrays of shape ``(n_clusters,)``."""
+    """What stays the same about every cluster; arrays of shape ``(n_clusters,)``.
+
+    Attributes
+    ----------
+    character
+        A place in `CHARACTERS`.
+    volatility
+        How far demand swings, against the usual.
+    restless
+        0 to 1: from smooth to jumpy.
+    quick, own
+        Weights of the cluster's noise of a minute or so, and of each server's own mood.
+    balance
+        Taken from the logarithm of demand, so that swings leave its mean near 1.
+    scheduled
+        How often bursts and jobs come, against the usual.
+    nightly, nightly_at_s, nightly_for_s
+        The nightly job: its CPU against the usual, its local time of day, its length.
+    cpu
+        Usual share of CPU in use.
+    """
 
     character: npt.NDArray[np.intp]
     volatility: Floats
     quick: Floats
     own: Floats
+    balance: Floats
     restless: Floats
     scheduled: Floats
     nightly: Floats
@@ -79,10 +100,11 @@ def traits(columns: Columns) -> Traits:
     nightly = np.where(has_nightly, np.float32(0.2) + np.float32(0.9) * uniform(first, 2), np.float32(0))
     level = cpu_levels(columns)
     # what is always busy has less room to swing
-    volatility = (np.float32(0.35) + np.float32(1.85) * spread * spread) * (np.float32(1.1) - np.float32(0.8) * level)
+    volatility = (np.float32(0.35) + np.float32(1.35) * spread * spread) * (np.float32(1.1) - np.float32(0.8) * level)
     # most clusters are either calm or restless, few are in between
-    restless = np.where(unrest < 0.5, np.float32(0.5) * unrest, np.float32(0.2) + np.float32(0.8) * unrest)
-    quick = np.float32(0.01) + np.float32(0.95) * restless * restless * restless * restless
+    restless = np.where(unrest < 0.42, np.float32(0.5) * unrest, np.float32(0.2) + np.float32(0.8) * unrest)
+    quick = np.float32(0.01) + np.float32(0.85) * restless * restless * restless * restless
+    quick *= (np.float32(1) - level) * (np.float32(1.1) - level)
     weights = (_RHYTHM * np.float32(0.7), _SLOW, _MIDDLE * np.float32(1.4), _SHARED * np.float32(1.4), _LEVELS)
     together = np.sqrt(sum(w * w for w in weights))[character] * volatility
     return Traits(
@@ -91,6 +113,7 @@ def traits(columns: Columns) -> Traits:
         quick=quick,
         restless=restless,
         scheduled=np.where(has_nightly | (character == 0), np.float32(1), np.float32(0.3)),
+        balance=np.float32(0.5) * (together * together + np.float32(1.25) * quick * quick),
         own=_OWN * np.sqrt(together * together + np.float32(2) * quick * quick),
         nightly=(nightly * np.where(character == 0, np.float32(3.5), np.float32(0.8))).astype(np.float32),
         nightly_at_s=np.floor(uniform(first, 3).astype(np.float64) * 20) * 1200.0,
@@ -143,13 +166,13 @@ def rhythm(times_s: Instants) -> Floats:
 def events(base: Keys, ticks: Ticks, slot: int, chance: Floats, size: Floats) -> Floats:
     """Bursts that start suddenly and fade, at most one per slot; shape ``(n_ticks, n_series)``.
 
-    Sizes have a Pareto tail (exponent 2, cut at 8 times `size`), lengths are from 2 % to 45 % of a slot.
+    Sizes have a Pareto tail (exponent 2, cut at 4 times `size`), lengths are from 2 % to 45 % of a slot.
     """
     cell, inside = np.divmod(ticks, slot)
     slots, where = np.unique(cell, return_inverse=True)
     word, more = draw(base, slots), draw(derived(base, 1), slots)
     happens = uniform(word, 0) < chance
-    tail = np.minimum(np.float32(1) / np.sqrt(np.maximum(uniform(word, 1), np.float32(1e-4))), np.float32(8))
+    tail = np.minimum(np.float32(1) / np.sqrt(np.maximum(uniform(word, 1), np.float32(1e-4))), np.float32(4))
     height = np.where(happens, tail * size, np.float32(0)).astype(np.float32)
     stretch = uniform(more, 0)
     length = np.float32(0.02) + np.float32(0.43) * stretch * stretch
@@ -198,9 +221,9 @@ def activity(columns: Columns, habits: Traits, rows: npt.NDArray[np.intp], ticks
     def every(seconds: float) -> int:
         return max(1, round(seconds / tick_s))
 
-    slow = drift(derived(base, 21), ticks, every(6.7 * DAY_S))
-    slow *= np.float32(0.8)
-    slow += np.float32(0.6) * drift(derived(base, 22), ticks, every(13.3 * 3600), 977)
+    slow = drift(derived(base, 21), ticks, every(4.3 * DAY_S))
+    slow *= np.float32(0.92)
+    slow += np.float32(0.39) * drift(derived(base, 22), ticks, every(13.3 * 3600), 977)
     middle = drift(derived(base, 23), ticks, every(2.1 * 3600), 311)
     middle += drift(derived(base, 24), ticks, every(1500), 97)
     quick = drift(derived(base, 25), ticks, every(330), 41)
@@ -210,22 +233,24 @@ def activity(columns: Columns, habits: Traits, rows: npt.NDArray[np.intp], ticks
     shared += drift(derived(cell, 28), ticks, every(900), 59)
     log = rhythm(times_s)[:, columns.cluster_region[rows]]
     log *= _RHYTHM[kind]
-    log += _SLOW[kind] * slow
+    # good weeks are further from the middle than bad ones
+    log += _SLOW[kind] * (slow + np.float32(0.25) * slow * slow - np.float32(0.25))
     restless = habits.restless[rows]
     log += _MIDDLE[kind] * restless * middle
     log += _SHARED[kind] * (np.float32(0.2) + restless) * shared
     log += _LEVELS[kind] * switching(derived(base, 29), ticks, every(_LEVEL_SLOT_S))
     log *= habits.volatility[rows]
-    log += habits.quick[rows] * quick
+    # heavy tails: a calm minute is calmer, a hectic one more hectic than a bell curve has it
+    log += habits.quick[rows] * quick * (np.float32(0.42) + np.float32(0.18) * quick * quick)
+    log -= habits.balance[rows]
     demand = growth(log)
-    bursts = events(
-        derived(base, 30), ticks, every(_BURST_SLOT_S), _BURST_CHANCE[kind] * habits.scheduled[rows], _BURST_SIZE[kind]
-    )
+    often = habits.scheduled[rows]
+    size = _BURST_SIZE[kind] * (np.float32(1) + np.float32(2.5) * restless * restless)
+    bursts = events(derived(base, 30), ticks, every(_BURST_SLOT_S), _BURST_CHANCE[kind] * often, size)
     demand *= np.float32(1) + bursts
     np.minimum(demand, _PEAK_DEMAND / habits.cpu[rows], out=demand)
-    jobs = events(
-        derived(base, 31), ticks, every(_JOB_SLOT_S), _JOB_CHANCE[kind] * habits.scheduled[rows], _JOB_SIZE[kind]
-    )
+    chance = _JOB_CHANCE[kind] * often * (np.float32(1) - habits.cpu[rows])
+    jobs = events(derived(base, 31), ticks, every(_JOB_SLOT_S), chance, _JOB_SIZE[kind])
     jobs += _nightly(columns, habits, rows, times_s)
     np.minimum(jobs, np.maximum(_PEAK_CPU / habits.cpu[rows] - demand, np.float32(0)), out=jobs)
     return Activity(demand, jobs, slow)
