@@ -162,7 +162,7 @@ def _end_of_stay(inside: np.typing.NDArray[np.bool_], t: int, stay: int) -> int:
     if stay == 1:
         return int(t + out[0])
     gone = np.concatenate(([0], np.cumsum(~inside)))
-    for i in t + out:
+    for i in (t + out).tolist():
         last = min(i + stay, len(inside))
         if gone[last] - gone[i] == last - i:
             return int(i)
@@ -181,7 +181,8 @@ def _level_and_spread(part: Array, *, near_end: bool, floor: float) -> tuple[flo
     m = len(part)
     if m == 0:
         return 0.0, max(floor, 1e-12)
-    local = part[-max(20, m // 4) :] if near_end else part[: max(20, m // 4)]
+    nearest = max(20, m // 4)
+    local = part[-nearest:] if near_end else part[:nearest]
     base = float(np.median(local))
     rest = part
     if m >= 16:

@@ -102,7 +102,7 @@ def recent_step(x: Array, rows: int) -> Array:
     """Size of the change from the mean of the `rows` rows before the newest `rows` to the mean of these."""
     mean = recent_mean(x, rows)
     before = np.concatenate((np.full(min(rows, len(x)), mean[0]), mean[:-rows]))[: len(x)]
-    return np.abs(mean - before)
+    return np.asarray(np.abs(mean - before))
 
 
 def novelty(x: Array, least: Array) -> Array:

@@ -159,7 +159,7 @@ class Judge:
             self._finding(
                 "variance", host, swing.start, None if swing.end >= n else swing.end, swing.score, confidence,
                 swing.after - swing.before, (swing.after, swing.before, max(self.metric.floor, 1e-12)),
-                (0, max(1, swing.start)), _NO_PEERS, "level of the logarithm of sample-to-sample moves; values are mean moves",
+                (0, max(1, swing.start)), _NO_PEERS, "level of the logarithm of the moves; values are mean moves",
             )
         ]  # fmt: skip
 

@@ -115,7 +115,7 @@ def _mean_surprise(x: Array, times_s: Array, step_s: float) -> Array:
     total += _NOVELTY_GAIN * np.minimum(novelty(x, least), 1.0)
     rows_a_day = DAY_S / step_s if step_s > 0 else _USUAL_ROWS_A_DAY
     shifted = total / 5.0 - _RATE_SHARE * np.log10(rows_a_day / _USUAL_ROWS_A_DAY)
-    scores = np.maximum(shifted, 0.0)
+    scores: Array = np.maximum(shifted, 0.0)
     scores[:WARM_UP] = 0.0
     return scores
 
@@ -166,7 +166,7 @@ def _seconds(timestamps: npt.ArrayLike) -> Array:
     given = np.asarray(timestamps)
     if given.dtype.kind == "M":
         whole = given.astype("datetime64[us]")
-        return np.where(np.isnat(whole), np.nan, whole.astype(np.int64) / 1e6)
+        return np.asarray(np.where(np.isnat(whole), np.nan, whole.astype(np.int64) / 1e6))
     if given.dtype.kind in "US":
         return np.array([_parsed(str(text)) for text in given.ravel()], dtype=np.float64).reshape(given.shape)
     return np.asarray(given, dtype=np.float64)
