@@ -109,15 +109,19 @@ def test_it_reports_progress_and_stops_when_cancelled() -> None:
     assert any("causes" in n for _, n in heard)
 
 
-def test_the_simulated_incident_is_named() -> None:
+def test_the_simulated_incident_is_named_and_explained() -> None:
     calm = Simulator(30, seed=7)
     end_s = 1_795_000_000.0
     sim = calm.with_faults(scenario("incident", calm.fleet(), end_s))
     window = Window(end_s - 3600, end_s, 15.0)
-    panels = {n: sim.read(n, window) for n in SCREENED}
-    seen = overview(panels, sim.fleet(), window, changes=sim.changes(window))
-    assert seen.causes[0].node == "database-production-us-east-1"
-    assert seen.causes[0].kind == "slow_dependency"
-    assert seen.causes[0].explains
+    before, seen = (
+        overview({n: s.read(n, window) for n in SCREENED}, s.fleet(), window, changes=s.changes(window))
+        for s in (calm, sim)
+    )
+    natural = {c.node for c in before.causes}
+    first = next(c for c in seen.causes if c.node not in natural)
+    assert first.node == "database-production-us-east-1"
+    assert first.kind == "slow_dependency"
+    assert "api-production-us-east-1" in first.explains
     assert "disk_filling" in {c.kind for c in seen.causes}
     assert seen.clusters["database-production-us-east-1"].status != "healthy"

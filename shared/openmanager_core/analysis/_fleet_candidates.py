@@ -38,13 +38,16 @@ _MOST_MEMBERS = 0.6
 _FOLLOWS = 0.25
 """What remains of a score that something else explains."""
 _OVER = 0.7
+_HURTS = ("latency", "errors", "cpu_saturation")
+_LEAST_HARM = 0.15
+_HARMLESS = 0.6
 _ENVIRONMENT = {"production": 1.0, "unknown": 1.0, "staging": 0.7, "development": 0.5}
 _LOAD_MOVES = {"network_loss": 0.03, "memory_leak": 0.08}
 """Rises up to here can follow from overload alone."""
 _CHANGE_FACTOR = 1.5
 _CHANGE_BEFORE_S = 1800.0
 _CHANGE_AFTER_S = 120.0
-_MIN_SCORE = {"traffic_surge": 1.8, "cpu_saturation": 1.9, "slow_dependency": 1.9, "bad_deployment": 1.9}
+_MIN_SCORE = {"traffic_surge": 1.5, "cpu_saturation": 1.9, "slow_dependency": 1.9, "bad_deployment": 1.9}
 _MIN_SCORE_SURE = 1.0
 """What load does by itself has to be large to be a cause; lost packets or a filling disk need not be."""
 _MOST_EXPLAINED = 50
@@ -93,7 +96,11 @@ class _Candidate:
 def rank(scene: Scene, symptoms: Sequence[Symptom], top: int) -> list[Cause]:
     """Form the candidates, take off what others explain, and put the best into words."""
     formed = _places(scene, symptoms) + _surges(scene, symptoms)
-    formed = [_with_change(c, scene) for c in _explained(formed, scene)]
+    best: dict[tuple[str, str], _Candidate] = {}
+    for c in (_with_change(c, scene) for c in _explained(formed, scene)):
+        if (c.node, c.kind) not in best or c.score > best[c.node, c.kind].score:
+            best[c.node, c.kind] = c
+    formed = list(best.values())
     enough = [c for c in formed if c.score >= _MIN_SCORE.get(c.kind, _MIN_SCORE_SURE)]
     formed = sorted(enough, key=lambda c: (-c.score, c.first, c.node))
     return _told(formed[:top], formed, scene, symptoms)
@@ -181,13 +188,17 @@ def _surges(scene: Scene, symptoms: Sequence[Symptom]) -> list[_Candidate]:
         if ratio < SURGE_RATIO:
             continue
         first = int(scene.harm.surge_first[k])
-        mine = [s for s in symptoms if scene.cluster_of[s.host] == cluster and s.kind in ("latency", "errors")]
+        place = {cluster, *below.get(cluster, ())}
+        hurt = [s for s in symptoms if scene.cluster_of[s.host] in place and s.kind in _HURTS and s.last > first]
+        mine = [s for s in hurt if scene.cluster_of[s.host] == cluster and s.kind in ("latency", "errors")]
         effect = float(min(1.2, np.log(ratio) / np.log(3.0)))
         row = scene.members_in_view(cluster)[0]
         sign = Symptom(row, "traffic_surge", "requests_per_s", effect, 0.0, first, first + 1, ratio, 1.0)
         score = _WEIGHT["traffic_surge"] * effect + _HARM_WEIGHT * min(1.0, max((s.effect for s in mine), default=0.0))
         onward = [c for j, c in enumerate(scene.harm.clusters) if scene.harm.carried[j] and c in below.get(cluster, ())]
         score += _SPREAD_WEIGHT * bool(onward)
+        # more requests that are served as well as before hurt nobody yet
+        score *= 1.0 if max((s.effect for s in hurt), default=0.0) >= _LEAST_HARM else _HARMLESS
         score *= _FOLLOWS if scene.harm.carried[k] else 1.0
         out.append(_Candidate(cluster, "cluster", cluster, "traffic_surge", (sign, *mine), first, score))
     return out
@@ -198,47 +209,43 @@ def _explained(formed: list[_Candidate], scene: Scene) -> list[_Candidate]:
     below = _closure(scene.fleet, downwards=True)
     out = []
     for c in formed:
-        factor = 1.0
-        for other in formed:
-            if other is c or other.first > c.first + scene.slack:
-                continue
-            strong = other.kind in _RESOURCE and other.score >= 0.5 * c.score
-            if c.kind in ("slow_dependency", "bad_deployment"):
-                same = other.cluster and other.cluster == c.cluster and strong
-                callee = other.cluster in below.get(c.cluster, ()) and (
-                    strong or (other.kind == "slow_dependency" and other.score > c.score)
-                )
-                surge = (
-                    other.kind == "traffic_surge"
-                    and other.score >= c.score
-                    and (other.cluster == c.cluster or c.cluster in below.get(other.cluster, ()))
-                )
-                if same or callee or surge:
-                    factor = min(factor, _FOLLOWS)
-            elif c.kind == "cpu_saturation":
-                surge = other.kind == "traffic_surge" and (
-                    other.cluster == c.cluster or c.cluster in below.get(other.cluster, ())
-                )
-                stolen = other.kind == "noisy_neighbour" and other.node in (c.node, c.cluster)
-                crashed = other.kind == "crash" and other.cluster == c.cluster and other.node != c.node
-                if surge or stolen or crashed:
-                    factor = min(factor, _FOLLOWS)
-            elif c.kind in ("network_loss", "memory_leak"):
-                # overload alone loses packets and fills memory, a little
-                surge = (
-                    other.kind in ("traffic_surge", "cpu_saturation")
-                    and c.lead.effect < 0.5
-                    and (other.cluster == c.cluster or c.cluster in below.get(other.cluster, ()))
-                )
-                factor = min(factor, _FOLLOWS) if surge else factor
-            elif c.kind == "traffic_surge":
-                crashed = other.kind == "crash" and other.cluster == c.cluster
-                factor = min(factor, _FOLLOWS) if crashed else factor
+        earlier = [o for o in formed if o is not c and o.first <= c.first + scene.slack]
+        factor = _FOLLOWS if any(_explains_away(o, c, scene, below) for o in earlier) else 1.0
         factor *= _importance(c, scene)
         earliest = min((o.first for o in formed if o.score >= 0.5 * c.score), default=c.first)
         late = max(0, c.first - earliest - scene.slack) / (len(scene.edges_s) - 1)
         out.append(replace(c, score=c.score * factor * (1.0 - 0.5 * min(1.0, late))))
     return out
+
+
+def _explains_away(other: _Candidate, c: _Candidate, scene: Scene, below: dict[str, set[str]]) -> bool:
+    """Whether `c` is what one would see anyway, given `other`."""
+    here = bool(c.cluster) and other.cluster == c.cluster
+    if other.kind == "traffic_surge":
+        k = scene.harm.at(c.cluster) if c.cluster else None
+        # a cluster that is already full serves no more, so its requests need not show the surge
+        felt = (k is not None and scene.harm.surge[k] > 1.0) or abs(other.first - c.first) <= scene.slack
+        above = felt and (here or c.cluster in below.get(other.cluster, ()))
+    else:
+        above = False
+    strong = other.kind in _RESOURCE and other.score >= 0.5 * c.score
+    match c.kind:
+        case "slow_dependency" | "bad_deployment":
+            callee = other.cluster in below.get(c.cluster, ()) and (
+                strong or (other.kind == "slow_dependency" and other.score > c.score)
+            )
+            return (here and strong) or callee or (above and other.score >= 0.6 * c.score)
+        case "cpu_saturation":
+            stolen = other.kind == "noisy_neighbour" and other.node in (c.node, c.cluster)
+            moved = other.kind == "crash" and here and other.node != c.node
+            return above or stolen or moved
+        case "network_loss" | "memory_leak":
+            # overload alone loses packets and fills memory, a little
+            little = c.lead.observed - c.lead.baseline < _LOAD_MOVES[c.kind]
+            return little and (above or (other.kind == "cpu_saturation" and here))
+        case "traffic_surge":
+            return other.kind == "crash" and here
+    return False
 
 
 def _importance(c: _Candidate, scene: Scene) -> float:
@@ -286,7 +293,11 @@ def _with_change(c: _Candidate, scene: Scene) -> _Candidate:
     kind = c.kind
     if latest.kind in ("deployment", "config") and kind in ("slow_dependency", "cpu_saturation"):
         kind = "bad_deployment"
-    return replace(c, score=c.score * _CHANGE_FACTOR, change=said, kind=kind)
+    changed = replace(c, score=c.score * _CHANGE_FACTOR, change=said, kind=kind)
+    if kind == "bad_deployment" and latest.target == c.cluster:
+        # what was rolled out to the cluster is wrong on the cluster, whichever members show it first
+        return replace(changed, node=c.cluster, level="cluster")
+    return changed
 
 
 def _told(chosen: list[_Candidate], formed: list[_Candidate], scene: Scene, symptoms: Sequence[Symptom]) -> list[Cause]:

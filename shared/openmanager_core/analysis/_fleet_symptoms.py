@@ -24,6 +24,8 @@ _FEWEST_DRIFT_BINS = 6
 _DRIFT_SUM = 10.0
 """A drift is long, so it must also be clear: chance makes many short climbs among thousands of series."""
 _DEAD_SHARE = 0.2
+_IDLE_SHARE = 0.003
+"""A quiet hour leaves some requests; a process that is gone leaves none."""
 _GONE_COVERAGE = 0.34
 
 
@@ -250,8 +252,8 @@ def _gone(grids: Grids) -> list[Symptom]:
     dead = np.zeros_like(silent)
     if "requests_per_s" in grids.by_metric and "cpu_busy_ratio" in grids.by_metric:
         requests, cpu = grids.by_metric["requests_per_s"], grids.by_metric["cpu_busy_ratio"]
-        idle = requests.values < 0.03 * requests.base[:, None]
-        dead = idle & (cpu.values < _DEAD_SHARE * cpu.base[:, None]) & (requests.base[:, None] > 1)
+        idle = requests.values < _IDLE_SHARE * requests.base[:, None]
+        dead = idle & (cpu.values < _DEAD_SHARE * cpu.base[:, None]) & (requests.base[:, None] > 5)
     was = np.cumsum(known & (coverage > 0.5), axis=1) > 0
     total, first, last = stretch(np.where((silent & was) | dead, 12.0, 0.0))
     out = []
