@@ -24,7 +24,8 @@ Rows = npt.NDArray[np.intp]
 FACTORS = frozenset({"demand", "work", "latency", "io", "network", "connections"})
 """Signals that multiply (1 where nothing is wrong); all others add (0 where nothing is wrong)."""
 
-_CALLS_PER_REQUEST = {"api": 1.0, "database": 1.5, "cache": 3.0, "queue": 0.4}
+# How often one request of a caller calls a server of each type in `inventory.TYPES`.
+_CALLS_PER_REQUEST = (1.0, 1.0, 1.5, 3.0, 0.4)
 _LAG_S = 20.0
 _DILUTION = 0.75
 
@@ -132,7 +133,7 @@ class Effects:
                 hop += 1
                 nearer, edge = edge, []
                 lagged = replace(envelope, start_s=envelope.start_s + hop * _LAG_S, end_s=envelope.end_s + hop * _LAG_S)
-                calls = _CALLS_PER_REQUEST[("web", "api", "database", "cache", "queue")[kind]] if hop == 1 else 1.0
+                calls = _CALLS_PER_REQUEST[kind] if hop == 1 else 1.0
                 delay, fail = delay * calls * _DILUTION, fail * _DILUTION
                 for caller in dict.fromkeys(c for n in nearer for c in self._callers[n]):
                     if caller in seen:

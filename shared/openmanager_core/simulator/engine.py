@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 
 import numpy as np
 import numpy.typing as npt
@@ -14,13 +15,14 @@ from openmanager_core.errors import InvalidRequest, NotFound
 from openmanager_core.fleet import Change, Fleet
 from openmanager_core.job import checkpoint
 from openmanager_core.panel import Panel, Window
+from openmanager_core.simulator.block import Block, Rows
 from openmanager_core.simulator.effects import Effects
 from openmanager_core.simulator.faults import Fault, change_of, check
 from openmanager_core.simulator.hashing import Floats, Ticks, derived, draw, instants, uniform
 from openmanager_core.simulator.inventory import TYPES, build
 from openmanager_core.simulator.levels import hosts
 from openmanager_core.simulator.load import traits
-from openmanager_core.simulator.metrics import Block, Rows
+from openmanager_core.simulator.metrics import read
 
 STATUSES = ("running", "degraded", "draining", "maintenance", "stopped")
 """What `StatusPanel.codes` count."""
@@ -80,15 +82,15 @@ class Simulator:
         self.seed, self.tick_s = seed, float(tick_s)
         self._fleet, self._columns = build(servers, seed)
         self._habits = traits(self._columns)
-        self._people = hosts(self._columns, self._habits.cpu)
+        self._people = hosts(self._columns, self._habits.cpu, self._habits.restless)
         self._row: dict[str, int] = {}
         self._found: dict[tuple[str, ...], tuple[Rows, tuple[str, ...]]] = {}
         self._set_faults(faults)
 
     def _set_faults(self, faults: Sequence[Fault]) -> None:
-        named = []
-        for i, fault in enumerate(faults, 1):
-            named.append(check(fault if fault.id else replace(fault, id=f"fault-{i}"), self._fleet))
+        taken = {f.id for f in faults}
+        free = (name for i in count(1) if (name := f"fault-{i}") not in taken)
+        named = [check(f if f.id else replace(f, id=next(free)), self._fleet) for f in faults]
         doubles = {f.id for f in named if sum(g.id == f.id for g in named) > 1}
         if doubles:
             raise InvalidRequest(f"fault ids must differ, got {', '.join(sorted(doubles))} more than once")
@@ -209,7 +211,7 @@ class Simulator:
             checkpoint(low + (high - low) * i / len(pieces), "simulating readings")
             block = self.block(rows[r], ticks[t])
             for name in metrics:
-                out[name][r, t] = block.read(name).T
+                out[name][r, t] = read(block, name).T
         return out
 
     def status(self, window: Window, hosts: Sequence[str] | None = None) -> StatusPanel:

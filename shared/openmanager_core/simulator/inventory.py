@@ -87,6 +87,10 @@ class Columns:
         Per cluster.
     cell_key
         Per cluster: the key of its cell, the same for the five clusters that share their traffic.
+    ordinal
+        Per cluster: its place in the order in which a fleet grows; neighbours are meant to differ.
+    offsets
+        Three numbers in [0, 1) of the seed alone.
     callees
         Per cluster: rows of the clusters it calls.
     """
@@ -101,6 +105,8 @@ class Columns:
     cluster_region: npt.NDArray[np.int64]
     cluster_size: npt.NDArray[np.int64]
     cell_key: Keys
+    ordinal: npt.NDArray[np.int64]
+    offsets: tuple[float, float, float]
     callees: tuple[tuple[int, ...], ...]
 
 
@@ -142,14 +148,13 @@ def build(servers: int, seed: int) -> tuple[Fleet, Columns]:
     clusters: list[ServerCluster] = []
     calls: list[tuple[str, str]] = []
     callees: list[tuple[int, ...]] = []
-    facts: list[tuple[int, int, int, int, int]] = []  # product, environment, region, type, members
+    facts: list[tuple[int, ...]] = []  # product, environment, region, type, members, cell
     numbers: list[npt.NDArray[np.int64]] = []
     next_number = [[0] * len(REGIONS) for _ in TYPES]
     for product, wanted in enumerate(per_product):
         cells = _CELLS[: max(1, min(len(_CELLS), wanted // _SERVERS_PER_CELL))]
-        for (env, region, _), size in zip(
-            cells, _apportion(wanted, tuple(c[2] for c in cells), min(wanted, len(TYPES))), strict=True
-        ):
+        sizes = _apportion(wanted, tuple(c[2] for c in cells), min(wanted, len(TYPES)))
+        for cell, ((env, region, _), size) in enumerate(zip(cells, sizes, strict=True)):
             rows: dict[str, int] = {}
             for kind, members in enumerate(_apportion(size, _TYPE_SHARES)):
                 if not members:
@@ -157,14 +162,14 @@ def build(servers: int, seed: int) -> tuple[Fleet, Columns]:
                 first = next_number[kind][region]
                 next_number[kind][region] += members
                 rows[TYPES[kind]] = len(clusters)
-                facts.append((product, env, region, kind, members))
+                facts.append((product, env, region, kind, members, cell))
                 numbers.append(np.arange(first + 1, first + members + 1))
                 clusters.append(_cluster(product, env, region, kind, range(first + 1, first + members + 1)))
                 _add_servers(people, clusters[-1], kind, env)
             callees.extend(_edges(rows, clusters, calls))
     table = np.array(facts, np.int64)
-    sizes = table[:, 4]
-    of_server = np.repeat(np.arange(len(facts)), sizes)
+    members_of = table[:, 4]
+    of_server = np.repeat(np.arange(len(facts)), members_of)
     kind_of, region_of = table[of_server, 3], table[of_server, 2]
     columns = Columns(
         cluster=of_server,
@@ -175,8 +180,10 @@ def build(servers: int, seed: int) -> tuple[Fleet, Columns]:
         cluster_type=table[:, 3],
         cluster_environment=table[:, 1],
         cluster_region=table[:, 2],
-        cluster_size=sizes,
+        cluster_size=members_of,
         cell_key=keys(root + 2, (table[:, 0], table[:, 1], table[:, 2])),
+        ordinal=(table[:, 0] * len(_CELLS) + table[:, 5]) * len(TYPES) + table[:, 3],
+        offsets=(key(root, 1) / 2**64, key(root, 2) / 2**64, key(root, 3) / 2**64),
         callees=tuple(callees),
     )
     fleet = Fleet(tuple(people), tuple(clusters), tuple(calls), _applications(clusters, facts, root))
@@ -226,11 +233,11 @@ def _edges(rows: dict[str, int], clusters: list[ServerCluster], calls: list[tupl
 
 
 def _applications(
-    clusters: list[ServerCluster], facts: list[tuple[int, int, int, int, int]], root: int
+    clusters: list[ServerCluster], facts: list[tuple[int, ...]], root: int
 ) -> tuple[ApplicationMetrics, ...]:
     """One application per product and tier, with the version that runs in each environment."""
     homes: dict[tuple[str, int], dict[int, list[str]]] = {}
-    for cluster, (product, env, _, kind, _) in zip(clusters, facts, strict=True):
+    for cluster, (product, env, _, kind, _, _) in zip(clusters, facts, strict=True):
         place = homes.setdefault((f"{_PRODUCTS[product]}-{_TIERS[TYPES[kind]]}", product), {})
         place.setdefault(env, []).append(cluster.id)
     out = []

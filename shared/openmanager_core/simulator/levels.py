@@ -52,6 +52,7 @@ class Hosts:
     cpu_level: Floats
     cpu_noise: Floats
     requests: Floats
+    size: Floats
     memory: Floats
     disk: Floats
     disk_swing: Floats
@@ -62,17 +63,19 @@ class Hosts:
     noise: tuple[Keys, ...]
 
 
-def hosts(columns: Columns, cluster_level: Floats) -> Hosts:
+def hosts(columns: Columns, cluster_level: Floats, restless: Floats) -> Hosts:
     """Draw every server's small differences from its key; `cluster_level` is the usual CPU of each cluster."""
     a, b = derived(columns.key, 41), derived(columns.key, 42)
     shared = derived(columns.cluster_key, 43)[columns.cluster]
     kind, env = columns.type, columns.cluster_environment[columns.cluster]
     level = cluster_level[columns.cluster]
+    size = LOAD_OF_ENVIRONMENT[env] * (F(1) + F(0.2) * lane(shared, 0))
     return Hosts(
         weight=F(1) + F(0.06) * lane(a, 0),
         cpu_level=level,
-        cpu_noise=F(0.004) + F(0.045) * level,
-        requests=REQUESTS_PER_S[kind] * LOAD_OF_ENVIRONMENT[env] * (F(1) + F(0.2) * lane(shared, 0)),
+        cpu_noise=(F(0.01) + F(0.08) * restless[columns.cluster]) * np.sqrt(level / columns.cores),
+        requests=REQUESTS_PER_S[kind] * size,
+        size=size,
         memory=MEMORY_LEVEL[kind] + F(0.03) * lane(a, 1) + F(0.04) * lane(shared, 1),
         disk=DISK_LEVEL[kind] + F(0.02) * lane(a, 2) + F(0.08) * lane(shared, 2),
         disk_swing=DISK_SWING[kind] * (F(0.8) + F(0.2) * lane(a, 3)),

@@ -93,13 +93,13 @@ _MOST_DRAWN = 200
 
 
 def random_faults(fleet: Fleet, start_s: float, end_s: float, seed: int) -> tuple[Fault, ...]:
-    """Faults of all kinds strewn over a stretch of time: one per 40 server-days, at least 1, at most 200.
+    """Faults of all kinds strewn over a stretch of time: one per 100 server-days, at least 1, at most 200.
 
     They last from half an hour to six hours, or a third of the stretch if that is shorter, and do not touch the same
     cluster twice as long as there are clusters left.
     """
     days = (end_s - start_s) / 86400.0
-    count = max(1, min(_MOST_DRAWN, round(len(fleet.servers) * days / 40.0)))
+    count = max(1, min(_MOST_DRAWN, round(len(fleet.servers) * days / 100.0)))
     out: list[Fault] = []
     for i in range(count):
         word = [key(seed, 0xFA117, i, j) for j in range(6)]
