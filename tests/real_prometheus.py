@@ -45,6 +45,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def environment() -> dict[str, str]:
+    """Our own environment, in which a child finds the modules that we find."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+
+
 def wait_for(url: str, words: str = "", *, within_s: float = READY_S) -> str:
     """Ask until the address answers 200 with `words` in it; an AssertionError says what it said last."""
     ends_at = time.monotonic() + within_s
@@ -153,14 +158,13 @@ class RealPrometheus:
                 process.stderr.close()
 
     def _spawn(self, command: Sequence[str], *, stderr: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
-        paths = os.pathsep.join(p for p in sys.path if p)
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=stderr,
             start_new_session=True,
-            env={**os.environ, "PYTHONPATH": paths},
+            env=environment(),
         )
         self._running.append(process)
         return process

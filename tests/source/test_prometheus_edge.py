@@ -80,7 +80,7 @@ async def test_an_engine_that_misbehaves_is_reported_for_what_it_does(
 ) -> None:
     slow = reply in (hostile.silent, hostile.dripping)
     outcome, _, _ = await asked(reply, timeout_s=0.5 if slow else 5.0)
-    assert type(outcome) is kind
+    assert isinstance(outcome, kind)
     assert words in str(outcome)
     assert "token=s" not in str(outcome)
 
@@ -163,6 +163,26 @@ async def test_a_caller_that_gives_up_leaves_no_mark_on_the_breaker() -> None:
         assert scope.cancelled_caught
         assert breaker.state == "closed"
         await engine.transport.aclose()
+
+
+async def test_a_request_that_finds_no_free_slot_in_time_says_so() -> None:
+    async with hostile.engine(hostile.silent) as fake:
+        engine = engine_at(fake.url, timeout_s=0.5)
+        outcomes: list[str] = []
+
+        async def one() -> None:
+            try:
+                await engine.query("up", 1.0)
+            except SourceUnavailable as exc:
+                outcomes.append(str(exc))
+
+        with anyio.fail_after(20):
+            async with anyio.create_task_group() as group:
+                for _ in range(10):
+                    group.start_soon(one)
+        await engine.transport.aclose()
+    assert len(outcomes) == 10
+    assert sum("did not answer" in o for o in outcomes) >= 8
 
 
 async def test_credentials_and_the_tenant_are_sent_and_never_told() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import real_prometheus
 
-from openmanager_core.errors import NotFound
+from openmanager_core.errors import InvalidRequest, NotFound
 from openmanager_core.panel import Window
 from openmanager_core.source.prometheus import PrometheusSource
 from openmanager_core.source.prometheus import source as source_module
@@ -153,6 +153,17 @@ async def test_a_window_longer_than_the_engine_allows_is_read_in_pieces(
     pieces = await source.read("memory_used_ratio", window, ["web-1"])
     assert np.isfinite(panel.values).all()
     np.testing.assert_array_equal(panel.values, pieces.values)
+
+
+async def test_a_step_between_two_milliseconds_reads_every_instant(source: PrometheusSource) -> None:
+    window = Window(END_S - 3000, END_S, 3000 / 9001)
+    panel = await source.read("memory_used_ratio", window, ["web-1"])
+    at = known_fleet.times(END_S)
+    expected = known_fleet.memory("web-1", at, END_S)[np.searchsorted(at, panel.times_s, side="right") - 1]
+    assert np.isfinite(panel.values).all()
+    assert np.mean(panel.values[0] == expected) > 0.95  # a quarter of a step early or late at most
+    with pytest.raises(InvalidRequest, match="step_s must be at least"):
+        await source.read("memory_used_ratio", Window(END_S - 1, END_S, 0.0001), ["web-1"])
 
 
 async def test_many_servers_are_asked_for_in_several_requests(

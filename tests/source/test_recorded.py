@@ -264,12 +264,12 @@ def test_a_path_that_can_not_be_used_is_refused_at_the_start(tmp_path: Path, mon
         RecordedSource(tmp_path)
 
 
-async def test_more_rows_than_the_limit_are_refused_before_they_are_held(
+async def test_more_readings_than_the_limit_are_refused_before_they_are_held(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("openmanager_core.source._store.MAX_READINGS", 10)
     source = source_of(tmp_path, "\n".join(["timestamp,cpu_busy_ratio", *(f"{i},1" for i in range(20))]))
-    with pytest.raises(SourceInvalid, match="rows"):
+    with pytest.raises(SourceInvalid, match="more than 1e-05 million readings"):
         await source.metrics()
 
 

@@ -82,7 +82,7 @@ def read_csv(path: Path, into: Builder) -> None:
         layout = plan(header, path.stem, path.name)
         while lines := handle.readlines(_BLOCK_BYTES):
             checkpoint()
-            into.limit(len(lines))
+            into.saw(len(lines))
             layout.add(list(_rows(lines, delimiter, len(header), line_number, into)), into)
             line_number += len(lines)
 

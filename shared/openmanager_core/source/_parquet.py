@@ -48,7 +48,7 @@ def read_parquet(path: Path, into: Builder) -> None:
             done = 0
             for batch in file.iter_batches(batch_size=_ROWS):
                 checkpoint()
-                into.limit(batch.num_rows)
+                into.saw(batch.num_rows)
                 if isinstance(layout, Long):
                     _add_long(batch, layout, done, into)
                 else:

@@ -13,7 +13,7 @@ from openmanager_core.errors import SourceInvalid
 from openmanager_core.job import checkpoint
 from openmanager_core.source._grid import Float64, Samples
 
-MAX_READINGS = 50_000_000
+MAX_READINGS = 20_000_000
 MAX_SERVERS = 100_000
 _NAMED = 5
 _LONGEST_NAME = 256
@@ -65,6 +65,7 @@ class Builder:
     _broken: int = 0
     _infinite: int = 0
     _rows: int = 0
+    _readings: int = 0
     _notes: list[str] = field(default_factory=list)
 
     def server(self, name: str) -> int:
@@ -112,23 +113,24 @@ class Builder:
         if len(self._notes) < 20:
             self._notes.append(text)
 
-    def limit(self, rows: int) -> None:
-        """Refuse a recording that is too large before it is in memory.
+    def saw(self, rows: int) -> None:
+        """Rows of a file, broken ones included."""
+        self._rows += rows
+
+    def add(self, metric: int, servers: npt.NDArray[np.integer], times_s: Float64, values: Float64) -> None:
+        """Readings of one metric.
 
         Raises
         ------
         SourceInvalid
-            If there are more readings than `MAX_READINGS`.
+            If there are more readings than `MAX_READINGS`: they would not fit into memory.
         """
-        self._rows += rows
-        if self._rows > MAX_READINGS:
+        self._readings += len(times_s)
+        if self._readings > MAX_READINGS:
             raise SourceInvalid(
-                f"the recording has more than {MAX_READINGS // 1_000_000} million rows",
+                f"the recording has more than {MAX_READINGS / 1e6:g} million readings",
                 hint="split it, or record with a larger step",
             )
-
-    def add(self, metric: int, servers: npt.NDArray[np.integer], times_s: Float64, values: Float64) -> None:
-        """Readings of one metric."""
         if len(times_s):
             self._blocks.setdefault(metric, []).append((servers.astype(np.int32), times_s, values))
 

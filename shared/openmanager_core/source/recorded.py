@@ -115,12 +115,14 @@ class RecordedSource:
             recording, fleet, _ = await self._recording()
         except FleetError as exc:
             return SourceStatus(self.kind, "down", None, detail=exc.message)
-        state = "degraded" if recording.broken > _BROKEN_RATIO * max(1, recording.rows) else "ok"
+        many = recording.broken > _BROKEN_RATIO * max(1, recording.rows)
         files = f"{len(self._files)} file{'s' if len(self._files) > 1 else ''}"
-        detail = f"{recording.rows} rows of {len(fleet.servers)} servers in {files}"
-        problems = recording.problems
         return SourceStatus(
-            self.kind, "degraded" if state == "degraded" else "ok", recording.last_s, detail=detail, problems=problems
+            self.kind,
+            "degraded" if many else "ok",
+            recording.last_s,
+            detail=f"{recording.rows} rows of {len(fleet.servers)} servers in {files}",
+            problems=recording.problems,
         )
 
     async def aclose(self) -> None:

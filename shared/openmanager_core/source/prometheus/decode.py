@@ -11,9 +11,11 @@ import numpy.typing as npt
 import orjson
 
 from openmanager_core.errors import SourceInvalid
+from openmanager_core.job import checkpoint
 
 Float64 = npt.NDArray[np.float64]
 _VALUES = b'"values":[['
+_BATCH_BYTES = 1_000_000
 _CUT = b'"values":true'
 
 
@@ -145,14 +147,11 @@ def _labels(row: dict[str, Any], name: str) -> dict[str, str]:
 
 
 def _samples(cut: list[bytes], name: str) -> Iterator[tuple[Float64, Float64]]:
-    """Each ``1.5,"2"],[3,"4"`` as times and values; one call of numpy parses them all."""
+    """Each ``1.5,"2"],[3,"4"`` as times and values; numpy parses many of them in one call."""
     counts = [piece.count(b"],[") + 1 for piece in cut]
     if any(piece.count(b",") != 2 * n - 1 for piece, n in zip(cut, counts, strict=True)):
         raise _not_a_matrix(name)
-    try:
-        numbers = np.fromstring(b",".join(cut).translate(None, b'[]"'), dtype=np.float64, sep=",")
-    except (ValueError, DeprecationWarning):
-        raise _not_a_matrix(name) from None
+    numbers = np.concatenate([_numbers(some, name) for some in _batches(cut)])
     if len(numbers) != 2 * sum(counts):
         raise _not_a_matrix(name)
     end = 0
@@ -161,6 +160,28 @@ def _samples(cut: list[bytes], name: str) -> Iterator[tuple[Float64, Float64]]:
         times, values = numbers[start:end:2], numbers[start + 1 : end : 2]
         _ascending(times, name)
         yield times, values
+
+
+def _batches(cut: list[bytes]) -> Iterator[list[bytes]]:
+    """Runs of pieces of about a megabyte: numpy does not let other threads run while it parses."""
+    some: list[bytes] = []
+    size = 0
+    for piece in cut:
+        some.append(piece)
+        size += len(piece)
+        if size > _BATCH_BYTES:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
+
+
+def _numbers(cut: list[bytes], name: str) -> Float64:
+    checkpoint()
+    try:
+        return np.fromstring(b",".join(cut).translate(None, b'[]"'), dtype=np.float64, sep=",")
+    except (ValueError, DeprecationWarning):
+        raise _not_a_matrix(name) from None
 
 
 def _ascending(times: Float64, name: str) -> None:

@@ -13,13 +13,14 @@ import numpy as np
 from openmanager_core import catalog
 from openmanager_core.errors import FleetError, InvalidRequest, NotFound
 from openmanager_core.fleet import Change, Fleet
+from openmanager_core.job import checkpoint, offload
 from openmanager_core.panel import Panel, Window
 from openmanager_core.resilience import Breaker
 from openmanager_core.source._together import together
 from openmanager_core.source.base import Ranking, SourceStatus, Suspect
-from openmanager_core.source.prometheus import mapping, people
+from openmanager_core.source.prometheus import history, mapping, roster
 from openmanager_core.source.prometheus.access import Access
-from openmanager_core.source.prometheus.decode import Float64
+from openmanager_core.source.prometheus.decode import Float64, Series
 from openmanager_core.source.prometheus.directory import Directory, Group
 from openmanager_core.source.prometheus.engine import Engine
 from openmanager_core.source.prometheus.promql import duration
@@ -31,8 +32,9 @@ from openmanager_core.source.settings import SourceSettings
 STALE_S = 60.0
 _POINTS = 10_000
 """Engines refuse more than 11,000 points per series."""
-_CELLS = 2_000_000
-"""Values per request: about 50 MB of JSON."""
+_CELLS = 500_000
+"""Values per request: about 15 MB of JSON."""
+_DRIFT_RATIO = 0.25
 _HOSTS = 500
 """Names per matcher; more are asked for in several requests, or all at once when it is most of them."""
 _OLD_S = 300.0
@@ -83,7 +85,7 @@ class PrometheusSource:
 
     async def inventory(self) -> Fleet:
         """Who has had a sample in the last six hours, remembered for a minute."""
-        return await self._directory.cached("inventory", lambda: people.inventory(self._engine, self._directory))
+        return await self._directory.cached("inventory", lambda: roster.inventory(self._engine, self._directory))
 
     async def metrics(self) -> tuple[str, ...]:
         """Metrics of the catalogue that our table, or the profile's, finds on the engine."""
@@ -91,6 +93,8 @@ class PrometheusSource:
 
     async def read(self, metric: str, window: Window, hosts: Sequence[str] | None = None) -> Panel:
         """One metric on the window's grid, asked for in as many requests as the engine's limits need."""
+        if window.step_s < 0.001:
+            raise InvalidRequest(f"step_s must be at least 0.001 here, got {window.step_s:g}")
         groups, names = await self._who(metric, hosts)
         row = {name: i for i, name in enumerate(names)}
         out = np.full((len(names), window.n_times), np.nan)
@@ -168,7 +172,7 @@ class PrometheusSource:
 
     async def changes(self, window: Window) -> tuple[Change, ...]:
         """Deployments and restarts that the engine's series tell of."""
-        return await people.changes(self._engine, self._directory, window)
+        return await history.changes(self._engine, self._directory, window)
 
     async def status(self) -> SourceStatus:
         """Asks the engine for its version and its newest sample."""
@@ -241,19 +245,31 @@ class PrometheusSource:
     ) -> None:
         """Ask for the window in pieces the engine accepts, and put the values where they belong."""
         most = max(1, min(_POINTS, _CELLS // max(1, n_hosts)))
+        # Engines count in milliseconds: with a step between two of them a piece ends before it has drifted far.
+        drift_s = abs(window.step_s - round(window.step_s, 3))
+        if drift_s > 0:
+            most = max(1, min(most, int(_DRIFT_RATIO * window.step_s / drift_s)))
         for first in range(0, window.n_times, most):
             last = min(first + most, window.n_times) - 1
             start, end = window.start_s + first * window.step_s, window.start_s + last * window.step_s
-            for series in await self._engine.query_range(expression, start, end, window.step_s):
-                at = row.get(series.labels.get(group.label, ""))
-                if at is None:
-                    continue
-                column = np.rint((series.times_s - window.start_s) / window.step_s).astype(np.int64)
-                inside = (column >= first) & (column <= last)
-                column, values = column[inside], series.values[inside]
-                values = np.where(np.isfinite(values), values, np.nan)
-                # Two series of one server (scraped twice, say) complete each other.
-                out[at, column] = np.where(np.isnan(out[at, column]), values, out[at, column])
+            found = await self._engine.query_range(expression, start, end, window.step_s)
+            await offload(_place, out[:, first : last + 1], row, group.label, found, start, window.step_s)
+
+
+def _place(
+    out: Float64, row: Mapping[str, int], label: str, found: Sequence[Series], start_s: float, step_s: float
+) -> None:
+    """Put series into their servers' rows; two series of one server (scraped twice, say) complete each other."""
+    for i, series in enumerate(found):
+        if i % 500 == 0:
+            checkpoint()
+        at = row.get(series.labels.get(label, ""))
+        if at is None:
+            continue
+        column = np.rint((series.times_s - start_s) / step_s).astype(np.int64)
+        inside = (column >= 0) & (column < out.shape[1]) & np.isfinite(series.values)
+        column, values = column[inside], series.values[inside]
+        out[at, column] = np.where(np.isnan(out[at, column]), values, out[at, column])
 
 
 def _portions(group: Group, hosts: list[str], *, most_will_do: bool = False) -> list[list[str] | None]:

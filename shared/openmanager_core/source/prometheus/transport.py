@@ -33,6 +33,10 @@ class EngineRefused(FleetError):
     code = "source_invalid"
 
 
+class AccessRefused(SourceUnavailable):
+    """The engine answered 401 or 403."""
+
+
 class Transport:
     """Sends requests, a few at once.
 
@@ -79,25 +83,37 @@ class Transport:
                 await client.aclose()
 
     async def _call(self, method: str, path: str, form: Form) -> bytes:
+        with anyio.move_on_after(self.access.timeout_s) as waiting:
+            await self._slots.acquire()
+        if waiting.cancelled_caught:
+            raise SourceUnavailable(
+                f"the engine at {self.access.shown} is busy with {_AT_ONCE} other requests of ours",
+                hint="again in a moment",
+            )
+        try:
+            return await self._admitted(method, path, form)
+        finally:
+            self._slots.release()
+
+    async def _admitted(self, method: str, path: str, form: Form) -> bytes:
         deadline = Deadline(self.access.timeout_s)
-        async with self._slots:
-            self.breaker.admit()
-            try:
-                body = await retry(lambda: self._once(method, path, form, deadline), deadline=deadline)
-            except SourceUnavailable as exc:
-                if getattr(exc, "alive", False):
-                    self.breaker.succeeded()
-                else:
-                    self.breaker.failed()
-                raise
-            except FleetError:
-                self.breaker.succeeded()  # it answered, if not what we hoped for
-                raise
-            except BaseException:
-                self.breaker.forgotten()
-                raise
-            self.breaker.succeeded()
-            return body
+        self.breaker.admit()
+        try:
+            body = await retry(lambda: self._once(method, path, form, deadline), deadline=deadline)
+        except AccessRefused:
+            self.breaker.succeeded()  # it is well, it only does not want us
+            raise
+        except SourceUnavailable:
+            self.breaker.failed()
+            raise
+        except FleetError:
+            self.breaker.succeeded()  # it answered, if not what we hoped for
+            raise
+        except BaseException:
+            self.breaker.forgotten()
+            raise
+        self.breaker.succeeded()
+        return body
 
     def _opened(self) -> httpx2.AsyncClient:
         if self._client is None:
@@ -198,12 +214,10 @@ def _failure(status: int, headers: Mapping[str, str], body: bytes, name: str) ->
             hint="put the final address into [source].url",
         )
     if status in (401, 403):
-        failure = SourceUnavailable(
+        return AccessRefused(
             f"{name} refuses access ({status})",
             hint="check [source].token_env, username_env and password_env, and the tenant",
         )
-        failure.alive = True  # type: ignore[attr-defined]
-        return failure
     if status in (400, 422):
         return EngineRefused(f"{name} refused the request ({status}): {_words(body)}")
     if status == 404:
