@@ -96,7 +96,7 @@ def test_too_few_readings_name_the_counts_and_what_to_try() -> None:
 
 @pytest.mark.parametrize(("horizon", "threshold"), [(0.0, None), (-5.0, None), (np.inf, None), (60.0, np.nan)])
 def test_a_horizon_or_threshold_that_cannot_be_is_refused(horizon: float, threshold: float | None) -> None:
-    with pytest.raises(InvalidRequest, match="horizon_s|threshold"):
+    with pytest.raises(InvalidRequest, match=r"horizon_s|threshold"):
         forecast_series(np.arange(50.0), np.ones(50), metric("cpu_busy_ratio"), "web-1", horizon, threshold)
 
 

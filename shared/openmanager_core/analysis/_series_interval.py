@@ -68,13 +68,18 @@ def half_width(errors: Float, lead: Int, x: Float, season: int) -> Float:
     if not season:
         width = np.maximum.accumulate(width)
     half = max(1, look // 2)
-    early, late = np.nanmean(size[:, :half]), np.nanmean(size[:, half:]) if look > 1 else np.nan
+    early, late = _mean(size[:, :half]), _mean(size[:, half:])
     steps = np.log2(late / early) if early > 0 and late > 0 else 0.5
     power = float(np.clip(steps, 0.1, 1.0))
     out = width[np.minimum(lead, look) - 1]
     far = lead > look
     out[far] = (np.median(width[-season:]) if season else width[-1]) * (lead[far] / look) ** power
     return np.asarray(out)
+
+
+def _mean(size: Float) -> float:
+    known = size[np.isfinite(size)]
+    return float(known.mean()) if len(known) else 0.0
 
 
 def _from_steps(x: Float, lead: Int, season: int) -> Float:

@@ -33,6 +33,8 @@ def fill_gaps(values: Float, season: int = 0) -> tuple[Float, BoolArray]:
     n = len(x) // season * season
     late = np.where(known, x, np.nan)[len(x) - n :].reshape(-1, season)
     some = np.isfinite(late).any(axis=0)
+    if not some.any():
+        return line, known
     profile = np.zeros(season)
     profile[some] = np.nanmedian(late[:, some], axis=0)
     if not some.all():
