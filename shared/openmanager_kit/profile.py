@@ -30,6 +30,7 @@ class HttpSettings:
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
     token_env: str = ""
+    sessions: bool = False
     body_bytes: int = 4 * 1024 * 1024
     requests: int = 512
 

@@ -41,7 +41,7 @@ def input_schema(fields: Mapping[str, Any], fallback: Callable[[], Schema]) -> S
     """
     properties: dict[str, Schema] = {}
     for name, info in fields.items():
-        written = _plain(info.annotation, info.metadata)
+        written = None if info.json_schema_extra else _plain(info.annotation, info.metadata)
         if written is None:
             return portable(fallback())
         if info.description:
@@ -181,7 +181,7 @@ def outline(model: Any) -> Schema | None:
         written = _plain_outline(info.annotation)
         if written is not None:
             properties[name] = written
-    return {"type": "object", "properties": properties, "required": list(fields)}
+    return {"type": "object", "properties": properties}
 
 
 def _plain_outline(annotation: Any) -> Schema | None:

@@ -7,7 +7,7 @@ crashes as an id, list pagination, schemas that every client takes.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from difflib import get_close_matches
 from functools import partial
@@ -108,6 +108,8 @@ class OpenManagerServer(MCPServer[Any]):
         self._page_size = page_size
         self._threads = anyio.CapacityLimiter(self.limits.threads)
         self._waiting = 0
+        self.room: Callable[[], Awaitable[None]] | None = None
+        """Set by a transport: waits while its client is so far behind that answers pile up."""
         self._bound: dict[str, BoundTool] = {}
         self._aliases: dict[str, str] = {}
         with logs.left_alone():
@@ -158,8 +160,12 @@ class OpenManagerServer(MCPServer[Any]):
         icons: list[Icon] | None = None,
         meta: dict[str, Any] | None = None,
         structured_output: bool | None = None,
+        input_schema: Schema | None = None,
     ) -> None:
-        """Serve a function the SDK's way (its decorator `tool` and its extensions come through here)."""
+        """Serve a function the SDK's way (its decorator `tool` and its extensions come through here).
+
+        A given `input_schema` is listed word for word instead of the one that every client takes.
+        """
         about = annotations or ToolAnnotations()
         tool = Tool(
             fn=fn,
@@ -171,6 +177,8 @@ class OpenManagerServer(MCPServer[Any]):
             meta=meta,
         )
         self.add(tool, annotations=about, icons=icons, structured=structured_output is not False)
+        if input_schema is not None and tool.name in self._bound:
+            self._bound[tool.name].input_schema = input_schema
 
     def remove_tool(self, name: str) -> None:
         """Serve a tool no longer; `announce_tools` tells the clients."""
@@ -243,6 +251,8 @@ class OpenManagerServer(MCPServer[Any]):
         finally:
             self._waiting -= 1
         try:
+            if self.room is not None:
+                await self.room()
             yield
         finally:
             bound.turn.release()

@@ -154,6 +154,11 @@ TABLE: tuple[Setting, ...] = (
         "--http-token-env", "OPENMANAGER_HTTP_TOKEN_ENV",
     ),
     Setting(
+        "http.sessions", "bool", False,
+        "Keep sessions for clients of protocol versions before 2026-07-28, which need one to cancel by a message",
+        "--http-sessions", "OPENMANAGER_HTTP_SESSIONS",
+    ),
+    Setting(
         "http.body_bytes", "int", 4 * 1024 * 1024, "Largest request body", "--http-body-bytes",
         "OPENMANAGER_HTTP_BODY_BYTES", low=1024, high=2**30,
     ),

@@ -1,7 +1,9 @@
 """Serve over Streamable HTTP, both protocol eras, at ``/mcp``; ``/healthz`` says that the process lives.
 
 A reply is plain JSON unless the call reports progress first: then it is an event stream, which also lets the
-server notice that the client has gone. There are no sessions, so any process may answer any request.
+server notice that the client has gone. There are no sessions unless asked for (``http.sessions``), so any
+process may answer any request, and a restart is noticed by nobody. Clients of older protocol versions need one to
+cancel a call by a message; without, closing the reply stream does it.
 """
 
 from __future__ import annotations
@@ -34,18 +36,18 @@ from openmanager_kit.profile import HttpSettings
 
 PATH = "/mcp"
 _SHORTEST_TOKEN = 16
+_MOST_SESSIONS = 1000
+_SESSION_IDLE_S = 600.0
 _LARGEST_HEAD = 32 * 1024
 
 
-def http_app(server: MCPServer[Any], settings: HttpSettings, *, token: str = "", stateless: bool = True) -> App:
+def http_app(server: MCPServer[Any], settings: HttpSettings, *, token: str = "") -> App:
     """Make the ASGI application of one server.
 
     Parameters
     ----------
     token
         What clients have to show; empty for none.
-    stateless
-        False for servers whose tools call back into the client within older protocol versions.
 
     Raises
     ------
@@ -60,7 +62,9 @@ def http_app(server: MCPServer[Any], settings: HttpSettings, *, token: str = "",
     # The guard checks Host and Origin on every route; the SDK would only look at its own.
     inner = server.streamable_http_app(
         streamable_http_path=PATH,
-        stateless_http=stateless,
+        stateless_http=not settings.sessions,
+        max_sessions=_MOST_SESSIONS,
+        session_idle_timeout=_SESSION_IDLE_S,
         max_request_body_size=settings.body_bytes,
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
@@ -71,7 +75,7 @@ def http_app(server: MCPServer[Any], settings: HttpSettings, *, token: str = "",
         token=token,
         body_bytes=settings.body_bytes,
         requests=settings.requests,
-        post_only=stateless,
+        post_only=not settings.sessions,
     )
 
 
@@ -97,11 +101,10 @@ def serve_http(
     settings: HttpSettings,
     *,
     environ: Mapping[str, str] = os.environ,
-    stateless: bool = True,
     announce: Callable[[str], None] | None = None,
 ) -> int:
     """Serve until a signal comes; the first line on stderr is the address. Gives the exit code, 128 + signal."""
-    app = http_app(server, settings, token=token_of(settings, environ), stateless=stateless)
+    app = http_app(server, settings, token=token_of(settings, environ))
     sock = _bound(settings)
     host, port = sock.getsockname()[:2]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}{PATH}"

@@ -8,12 +8,11 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-HEAD_S = 10.0
-
 
 class ImpatientProtocol(H11Protocol):
-    """Closes a connection whose next request head takes longer than `HEAD_S` from its first byte."""
+    """Closes a connection whose next request head takes longer than `head_s` from its first byte."""
 
+    head_s = 10.0
     _head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -41,7 +40,7 @@ class ImpatientProtocol(H11Protocol):
 
     def _wait_for_head(self) -> None:
         if self._head_timer is None:
-            self._head_timer = self.loop.call_later(HEAD_S, self.transport.close)
+            self._head_timer = self.loop.call_later(self.head_s, self.transport.close)
 
     def _stop_waiting(self) -> None:
         if self._head_timer is not None:

@@ -18,6 +18,7 @@ from contextlib import suppress
 
 _CHUNK = 256 * 1024
 _HIGH = 1024 * 1024
+_FULL = 32 * 1024 * 1024
 # A pipe that polls as writable takes this much without blocking, even if it is in blocking mode (POSIX).
 _ATOMIC = getattr(select, "PIPE_BUF", 512)
 
@@ -135,6 +136,11 @@ class PipeWriter:
             if not self._watching:
                 self._flush()
         if self._held > _HIGH:
+            await self._drained.wait()
+
+    async def room(self) -> None:
+        """Wait while so much is unwritten that more answers would only pile up in memory."""
+        if self._held > _FULL and not self.broken:
             await self._drained.wait()
 
     async def drain(self) -> None:

@@ -21,6 +21,7 @@ from mcp.server.mcpserver import MCPServer
 from openmanager_kit.hosting.leaving import Leaving, on_signals
 from openmanager_kit.hosting.pipes import PipeReader, PipeWriter
 from openmanager_kit.hosting.wire import LONGEST_LINE, Incoming, Outgoing
+from openmanager_kit.server import OpenManagerServer
 
 _DRAIN_S = 0.3
 
@@ -41,6 +42,8 @@ async def _serve(server: MCPServer[Any], fd_in: int, fd_out: int, leaving: Leavi
     writer = PipeWriter(fd_out, reader.end)
     outgoing = Outgoing(writer)
     incoming = Incoming(reader, outgoing, leaving.begin, longest_line)
+    if isinstance(server, OpenManagerServer):
+        server.room = writer.room
     lowlevel = server._lowlevel_server
     with anyio.CancelScope() as scope, on_signals(leaving, scope.cancel):
         await lowlevel.run(incoming, outgoing, lowlevel.create_initialization_options())
