@@ -68,6 +68,7 @@ def build(settings: ServerSettings) -> OpenManagerServer:
         state=analyst,
         read_only=settings.read_only,
         limits=settings.limits,
+        outlines=False,
     )
     add_resources(server, analyst)
     add_prompts(server)
