@@ -56,7 +56,27 @@ _LEVEL_SLOT_S = 22 * 3600.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Traits:
-    """What stays the same about every cluster; arrays of shape ``(n_clusters,)``."""
+    """What stays the same about every cluster; arrays of shape ``(n_clusters,)``.
+
+    Attributes
+    ----------
+    character
+        A place in `CHARACTERS`.
+    volatility
+        How far demand swings, against the usual.
+    restless
+        0 to 1: from smooth to jumpy.
+    quick, own
+        Weights of the cluster's noise of a minute or so, and of each server's own mood.
+    balance
+        Taken from the logarithm of demand, so that swings leave its mean near 1.
+    scheduled
+        How often bursts and jobs come, against the usual.
+    nightly, nightly_at_s, nightly_for_s
+        The nightly job: its CPU against the usual, its local time of day, its length.
+    cpu
+        Usual share of CPU in use.
+    """
 
     character: npt.NDArray[np.intp]
     volatility: Floats
@@ -224,22 +244,13 @@ def activity(columns: Columns, habits: Traits, rows: npt.NDArray[np.intp], ticks
     log += habits.quick[rows] * quick * (np.float32(0.42) + np.float32(0.18) * quick * quick)
     log -= habits.balance[rows]
     demand = growth(log)
-    bursts = events(
-        derived(base, 30),
-        ticks,
-        every(_BURST_SLOT_S),
-        _BURST_CHANCE[kind] * habits.scheduled[rows],
-        _BURST_SIZE[kind] * (np.float32(1) + np.float32(2.5) * restless * restless),
-    )
+    often = habits.scheduled[rows]
+    size = _BURST_SIZE[kind] * (np.float32(1) + np.float32(2.5) * restless * restless)
+    bursts = events(derived(base, 30), ticks, every(_BURST_SLOT_S), _BURST_CHANCE[kind] * often, size)
     demand *= np.float32(1) + bursts
     np.minimum(demand, _PEAK_DEMAND / habits.cpu[rows], out=demand)
-    jobs = events(
-        derived(base, 31),
-        ticks,
-        every(_JOB_SLOT_S),
-        _JOB_CHANCE[kind] * habits.scheduled[rows] * (np.float32(1) - habits.cpu[rows]),
-        _JOB_SIZE[kind],
-    )
+    chance = _JOB_CHANCE[kind] * often * (np.float32(1) - habits.cpu[rows])
+    jobs = events(derived(base, 31), ticks, every(_JOB_SLOT_S), chance, _JOB_SIZE[kind])
     jobs += _nightly(columns, habits, rows, times_s)
     np.minimum(jobs, np.maximum(_PEAK_CPU / habits.cpu[rows] - demand, np.float32(0)), out=jobs)
     return Activity(demand, jobs, slow)
