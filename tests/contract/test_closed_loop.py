@@ -127,3 +127,13 @@ async def test_screening_the_fleet_moves_fewer_bytes_than_reading_it(loop: Loop,
     for name in SCREENED:
         await source.read(name, window)
     assert 0 < 20 * ranked < source.bytes_received - before
+
+
+async def test_a_profile_that_takes_a_counter_for_a_gauge_is_told(loop: Loop) -> None:
+    rows = {"requests_per_s": "node_context_switches_total{$selector}"}
+    source = PrometheusSource.from_settings(SourceSettings(kind="prometheus", url=loop.url, mapping=rows), {})
+    metrics = await source.metrics()
+    problems = " ".join((await source.status()).problems)
+    await source.aclose()
+    assert "requests_per_s" in metrics
+    assert "node_context_switches_total is a counter: say rate(" in problems

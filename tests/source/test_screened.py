@@ -7,10 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from openmanager_core.errors import InsufficientData, InvalidRequest, NotFound, SourceUnavailable
 from openmanager_core.panel import Panel, Window
 from openmanager_core.source import screened
+from openmanager_core.source.base import Suspect
 from openmanager_core.source.recorded import RecordedSource
 
 pytestmark = pytest.mark.anyio
@@ -81,6 +84,29 @@ def test_lately_is_a_tenth_but_at_least_one_instant_and_at_most_half_an_hour(win
 def test_a_window_of_three_instants_is_too_short_to_rank() -> None:
     with pytest.raises(InsufficientData, match="the window holds 3"):
         screened.recent_instants(Window(0, 45, 15))
+
+
+def test_a_noisy_metric_does_not_hide_the_strangest_series_of_the_others() -> None:
+    noisy = [Suspect(f"h{i}", "errors_per_s", 100.0 + i) for i in range(50)]
+    disk, calm = Suspect("db", "disk_used_ratio", 20.0), Suspect("db", "memory_used_ratio", 2.0)
+    chosen = screened.strongest([*noisy, disk, calm], 12)
+    assert len(chosen) == 12
+    assert chosen[-1] == disk
+    assert calm not in chosen
+    assert [s.score for s in chosen[:-1]] == [149.0 - i for i in range(11)]
+    assert screened.strongest([*noisy, disk, calm], 1) == (noisy[-1],)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["x", "y"]), st.floats(0.1, 50)), max_size=30),
+    st.integers(1, 12),
+)
+def test_the_strongest_are_distinct_sorted_and_hold_the_very_first(rows: list[tuple[str, str, float]], k: int) -> None:
+    suspects = list({(h, m): Suspect(h, m, score) for h, m, score in rows}.values())
+    chosen = screened.strongest(suspects, k)
+    assert len(chosen) == min(k, len(suspects)) == len(set(chosen))
+    assert [s.score for s in chosen] == sorted((s.score for s in chosen), reverse=True)
+    assert not suspects or chosen[0].score == max(s.score for s in suspects)
 
 
 async def test_a_source_that_fails_fails_the_ranking_with_its_own_reason(tmp_path: Path) -> None:

@@ -17,7 +17,6 @@ from openmanager_core.fleet import Change, Fleet, ServerInstance, ServerSpec
 from openmanager_core.panel import Panel, Window
 from openmanager_core.source._grid import Float64, Samples
 from openmanager_core.source._inventory import architecture
-from openmanager_core.source._psutil import Probe, machine_spec
 from openmanager_core.source.base import Ranking, SourceStatus
 from openmanager_core.source.screened import read_and_rank, require_span
 from openmanager_core.source.settings import SourceSettings
@@ -44,6 +43,8 @@ class HostSource:
     kind = "host"
 
     def __init__(self, *, interval_s: float = _SLOWEST_S, history_s: float = _HISTORY_S) -> None:
+        from openmanager_core.source._psutil import Probe  # psutil is there for whoever watches this machine
+
         self._interval_s = interval_s
         self._probe = Probe()
         self._size = max(2, int(history_s / interval_s))
@@ -70,6 +71,8 @@ class HostSource:
 
     async def inventory(self) -> Fleet:
         """One server: this machine, with its real size."""
+        from openmanager_core.source._psutil import machine_spec
+
         cores, memory, disk, network = await anyio.to_thread.run_sync(machine_spec)
         spec = ServerSpec(cores, memory, disk, network)
         machine = ServerInstance(

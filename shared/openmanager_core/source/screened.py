@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
@@ -20,6 +21,7 @@ _AT_ONCE = 4
 _RECENT_RATIO = 0.1
 _RECENT_MOST_S = 1800.0
 _FEWEST_INSTANTS = 4
+_SURELY = 4.0
 
 
 def recent_instants(window: Window) -> int:
@@ -66,8 +68,25 @@ async def rankable(source: Source, metrics: Sequence[str], k: int) -> tuple[tupl
 
 
 def strongest(suspects: list[Suspect], k: int) -> tuple[Suspect, ...]:
-    """The `k` strangest, ties broken by name so that the same data give the same answer."""
-    return tuple(sorted(suspects, key=lambda s: (-s.score, s.host, s.metric))[:k])
+    """The `k` suspects worth a closer look, strangest first.
+
+    Half of the places are shared evenly among the metrics, for their own strangest of at least four sigmas;
+    the others go to the highest scores. Metrics have tails of very different weight: by score alone the
+    bursts of one (failed requests) would hide the one full disk of a large fleet. Ties are broken by name, so that
+    the same data give the same answer.
+    """
+    ordered = sorted(suspects, key=lambda s: (-s.score, s.host, s.metric))
+    share = k // 2 // max(1, len({s.metric for s in suspects}))
+    taken: Counter[str] = Counter()
+    reserved: set[int] = set()
+    for at, suspect in enumerate(ordered):
+        if suspect.score < _SURELY:
+            break
+        if taken[suspect.metric] < share:
+            taken[suspect.metric] += 1
+            reserved.add(at)
+    others = [at for at in range(len(ordered)) if at not in reserved][: k - len(reserved)]
+    return tuple(ordered[at] for at in sorted([*reserved, *others]))
 
 
 async def read_and_rank(

@@ -122,6 +122,9 @@ class Directory:
         except SourceInvalid as exc:
             self._engine.note(f"source.mapping.{candidate.metric}: {exc.message}")
             return {}
+        if candidate.template.name and await self._engine.kind_of(candidate.template.name) == "counter":
+            text = f"{candidate.template.name} is a counter: say rate({candidate.template.name}{{$selector}}[$range])"
+            self._engine.note(f"source.mapping.{candidate.metric}: {text}")
         found: dict[str, dict[str, None]] = {}
         nameless = 0
         for labels, _ in rows:

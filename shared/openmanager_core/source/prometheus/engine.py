@@ -70,18 +70,22 @@ class Engine:
         self.note(*warnings)
         return found
 
-    async def labels(self, matches: Sequence[str] = ()) -> list[str]:
-        """Names of labels among the series that match."""
-        found, warnings = decode.texts(await self._get("labels", [("match[]", m) for m in matches]), self.name)
-        self.note(*warnings)
-        return found
-
     async def series(self, matches: Sequence[str], start_s: float) -> list[dict[str, str]]:
         """Label sets of the series that match and had a sample since `start_s`, to about a block's length."""
         form = [("match[]", m) for m in matches] + [("start", _stamp(start_s))]
         found, warnings = await _decoded(decode.label_sets, await self._post("series", form), self.name)
         self.note(*warnings)
         return found
+
+    async def kind_of(self, name: str) -> str:
+        """``counter``, ``gauge`` and so on, as the metric's exporter says; empty where the engine does not know."""
+        try:
+            answer = decode.envelope(await self._get("metadata", [("metric", name), ("limit", "1")]), self.name)
+        except SourceInvalid:
+            return ""
+        rows = answer.data.get(name) if isinstance(answer.data, dict) else None
+        kind = rows[0].get("type") if isinstance(rows, list) and rows and isinstance(rows[0], dict) else ""
+        return kind if isinstance(kind, str) else ""
 
     async def version(self) -> str:
         """What the engine calls itself, one printable line; empty where it does not tell."""

@@ -90,6 +90,11 @@ class Template:
     parts: tuple[str, ...]
     plain: bool
 
+    @property
+    def name(self) -> str:
+        """The metric's name of a plain template; empty for an expression."""
+        return self.parts[0].split("{")[0].strip() if self.plain else ""
+
     @classmethod
     def parse(cls, text: str, *, where: str = "mapping") -> Template:
         """Take a template apart.

@@ -116,8 +116,9 @@ class PrometheusSource:
         for group in groups:
             interval_s = await self._directory.interval_s(group)
             expression = _average(group, max(over_s, 1.5 * interval_s), interval_s)
+            mine = {h: row[h] for h in group.hosts if h in row}
             for labels, value in await self._engine.query(expression, at_s):
-                at = row.get(labels.get(group.label, ""))
+                at = mine.get(labels.get(group.label, ""))
                 if at is not None and math.isnan(out[at, 0]) and math.isfinite(value):
                     out[at, 0] = value
         return Panel(metric, names, np.array([at_s]), out)
