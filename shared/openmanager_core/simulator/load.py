@@ -231,7 +231,7 @@ def activity(columns: Columns, habits: Traits, rows: npt.NDArray[np.intp], ticks
     quick += drift(derived(base, 26), ticks, every(48), 7)
     shared = drift(derived(cell, 27), ticks, every(5.3 * 3600), 631)
     shared += drift(derived(cell, 28), ticks, every(900), 59)
-    log = rhythm(times_s)[:, columns.cluster_region[rows]]
+    log = np.take(rhythm(times_s), columns.cluster_region[rows], axis=1)
     log *= _RHYTHM[kind]
     # good weeks are further from the middle than bad ones
     log += _SLOW[kind] * (slow + np.float32(0.25) * slow * slow - np.float32(0.25))
