@@ -9,6 +9,7 @@ import numpy as np
 from openmanager_core.analysis._steps import MAD_TO_SIGMA, Array
 
 _MOST_EVENTS = 3
+_MOST_TRIES = 12
 _RECURS = 3
 _FEW = 3
 _EXPECTED_BY_CHANCE = 0.02
@@ -63,25 +64,26 @@ def find_events(
     """
     left = scores.copy()
     out: list[Event] = []
-    for _ in range(2 * _MOST_EVENTS):
+    for _ in range(_MOST_TRIES):
         at = int(np.argmax(left))
         scale, t = divmod(at, left.shape[1])
         score = float(left[scale, t])
         if score < bar or len(out) >= _MOST_EVENTS:
             break
         width = widths[scale]
-        event = _follow(x, t, width, float(steps[scale, t]), score, floor)
+        event = follow_step(x, t, width, float(steps[scale, t]), score, floor)
         reach_low, reach_high = max(0, event.start - 2 * width), min(len(x), max(event.end, t) + 2 * width)
         sizes, peak = np.abs(steps[scale]), abs(float(steps[scale, t]))
-        usual = _in_the_tail(sizes, width, peak, reach_low, reach_high)
-        if not usual and not _recurs(
+        if _in_the_tail(sizes, width, peak, reach_low, reach_high) or _recurs(
             sizes, width, peak, (reach_low, reach_high), 1 if event.end - event.start < _FEW else _RECURS
         ):
-            out.append(event)
+            # Ordinary at this scale; a wider one may still see more than an odd sample or two.
+            left[scale, max(0, t - 2 * width) : t + 2 * width] = 0.0
+            continue
+        out.append(event)
         for i, w in enumerate(widths):
-            left[i, max(0, event.start - w - width) : event.start + w + width] = 0.0
-            left[i, max(0, event.end - w - width) : event.end + w + width] = 0.0
-            left[i, max(0, t - w - width) : t + w + width] = 0.0
+            for edge in (event.start, event.end, t):
+                left[i, max(0, edge - w - width) : edge + w + width] = 0.0
             left[i, event.start : event.end] *= 0.5
     return out
 
@@ -98,7 +100,7 @@ def follow_level(x: Array, at: int, width: int, sign: float, middle: float, scor
     began = t - _end_of_stay(inside[: t + 1][::-1], 0, max(1, width // 2)) + 1
     if began <= 1:
         return None
-    event = _follow(x, began, width, peak, score, floor)
+    event = follow_step(x, began, width, peak, score, floor)
     if not (event.start <= t < max(event.end, event.start + 1) and event.before[1] <= event.start):
         return None
     away = np.abs(smooth)
@@ -106,7 +108,7 @@ def follow_level(x: Array, at: int, width: int, sign: float, middle: float, scor
     return None if float(away.max()) > _HABIT * abs(peak) else event
 
 
-def _follow(x: Array, t: int, width: int, step: float, score: float, floor: float) -> Event:
+def follow_step(x: Array, t: int, width: int, step: float, score: float, floor: float) -> Event:
     """Which side of the step at `t` is the excursion, and how far does it reach?"""
     n = len(x)
     near = max(3, width)

@@ -9,13 +9,14 @@ import numpy as np
 
 from openmanager_core.analysis import _verdict
 from openmanager_core.analysis._drift import Drift, drift_scores, measure_drift
-from openmanager_core.analysis._events import Event, find_events, follow_level
+from openmanager_core.analysis._events import Event, find_events, follow_level, follow_step
 from openmanager_core.analysis._levels import level_scores
 from openmanager_core.analysis._peers import Peers
 from openmanager_core.analysis._readings import find_flat, find_gaps, runs_of
 from openmanager_core.analysis._seasonal import DAY_S, daily_residual
 from openmanager_core.analysis._steps import Array, fill_gaps, step_scores
 from openmanager_core.analysis._swings import Swing, find_swing, swing_scores
+from openmanager_core.analysis.changes import changepoints
 from openmanager_core.catalog import metric as metric_named
 from openmanager_core.errors import InvalidRequest
 from openmanager_core.findings import Finding
@@ -27,6 +28,7 @@ _ROWS = 64
 _FEWEST_READINGS = 12
 _DRIFT_READINGS = 48
 _LEVEL_WIDTHS = (8, 24)
+_COARSE = 80
 
 
 def examine(panel: Panel, fleet: Fleet, *, min_sigma: float = 4.0, peers: Panel | None = None) -> list[Finding]:
@@ -116,6 +118,7 @@ def _block(panel: Panel, known: BoolArray, alive: BoolArray, judge: _verdict.Jud
     peak = scores.max(axis=(0, 2)) if len(widths) else np.zeros(len(enough))
     drifts, began = drift_scores(flat, floor) if n >= _DRIFT_READINGS else (np.zeros(len(enough)), None)
     levels = level_scores(flat, floor, _LEVEL_WIDTHS)
+    shifts = level_scores(flat, floor, _LEVEL_WIDTHS, halves=True)
     swings = swing_scores(flat, floor)
     drift_bar = math.sqrt(judge.min_sigma**2 + 2.0 * math.log(10.0))
     for j, row in enumerate(enough):
@@ -129,10 +132,28 @@ def _block(panel: Panel, known: BoolArray, alive: BoolArray, judge: _verdict.Jud
                 x, int(levels.at[j]), int(levels.width[j]), levels.sign[j], levels.middle[j], levels.score[j], f
             )
             events = [slow] if slow is not None else []
+        if not events and drift is None and shifts.score[j] >= bar:
+            slow = _cut(x, f, bar)
+            events = [slow] if slow is not None else []
         events = [e for e in events if abs(e.observed - e.baseline) >= judge.min_sigma * e.spread]
         mine = _one_row(host, raw[j], kept[j], events, drift, find_swing(x, swings, j, f, judge.min_sigma), judge)
         found += mine
     return found
+
+
+def _cut(x: Array, floor: float, bar: float) -> Event | None:
+    """The strongest change of level in a cutting of the coarse series into straight pieces.
+
+    Costs milliseconds, so only for rows whose halves differ: smooth curves differ too, and this tells them apart.
+    """
+    span = max(1, len(x) // _COARSE)
+    coarse = x[len(x) % span :].reshape(-1, span).mean(axis=1)
+    found = [c for c in changepoints(np.arange(len(coarse)), coarse) if c.kind == "level" and c.score_sigma >= bar]
+    if not found:
+        return None
+    best = max(found, key=lambda c: c.score_sigma)
+    at = len(x) % span + best.index * span
+    return follow_step(x, at, max(_LEVEL_WIDTHS[0], 2 * span), best.after - best.before, best.score_sigma, floor)
 
 
 def _one_row(
@@ -156,9 +177,7 @@ def _one_row(
             taken[stretch[0] : stretch[1]] = True
     full = _saturated(x, judge)
     for event in events:
-        hit = next(
-            (s for s in full if event.observed > event.baseline and s[0] < event.end and s[1] > event.start), None
-        )
+        hit = next((s for s in full if event.observed > event.baseline and _fills(s, event)), None)
         found += judge.event(host, event, saturated=hit is not None)
         take(event.start, event.end)
         if hit is not None:
@@ -179,6 +198,12 @@ def _one_row(
     if swing is not None and free(swing.start, swing.end):
         found += judge.swing(host, swing, n)
     return found
+
+
+def _fills(stretch: tuple[int, int], event: Event) -> bool:
+    """Whether a stretch at the bound is what the event is about: a good part of it, or where its growth has led."""
+    overlap = min(stretch[1], event.end) - max(stretch[0], event.start)
+    return overlap >= 0.3 * (event.end - event.start) or (event.growing and overlap > 0 and stretch[1] == event.end)
 
 
 def _saturated(x: Array, judge: _verdict.Judge) -> list[tuple[int, int]]:
