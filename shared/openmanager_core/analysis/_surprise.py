@@ -17,10 +17,11 @@ WARM_UP = 24
 """Rows before anything is called rare."""
 
 TAIL_QUANTILE = 0.98
-"""Above this quantile of the history the tail is taken to be exponential."""
+"""Above this quantile of the history the tail is taken to be exponential; below it where fewer than 8 lie beyond."""
 
 _RENEWALS = 100
 _LEAST_BLOCK = 8
+_FEWEST_BEYOND = 8
 
 
 def renewals(n: int, first: int = WARM_UP) -> Iterator[tuple[int, int]]:
@@ -40,8 +41,7 @@ def surprise(x: Array, least: Array) -> Array:
     x
         Shape ``(n,)``, finite; large is strange.
     least
-        Shape ``(n,)``: the smallest scale that is not rounding, never falling; its value at a block's
-        beginning is used.
+        Shape ``(n,)``: the smallest scale worth a thought; its value before a block's beginning is used.
 
     Returns
     -------
@@ -51,7 +51,7 @@ def surprise(x: Array, least: Array) -> Array:
     Notes
     -----
     The empirical rank up to the 0.98 quantile of the past, beyond it an exponential tail whose scale is the
-    mean excess (peaks over threshold [1]_). This calibration lets one threshold serve every series.
+    mean excess of at least eight rows (peaks over threshold [1]_). This calibration lets one threshold serve every series.
 
     References
     ----------
@@ -60,16 +60,15 @@ def surprise(x: Array, least: Array) -> Array:
     n = len(x)
     out = np.zeros(n)
     past = np.sort(x[:WARM_UP])
-    floor = -np.log10(1.0 - TAIL_QUANTILE)
     for a, b in renewals(n):
-        at = min(int(TAIL_QUANTILE * a), a - 1)
-        edge = past[at]
+        at = min(int(TAIL_QUANTILE * a), a - _FEWEST_BEYOND)
+        edge, share = past[at], 1.0 - at / a
         scale = max(float(np.mean(past[at:] - edge)), 1e-3 * float(past[-1] - past[0]), float(least[a - 1]), 1e-300)
         now = x[a:b]
         rank = 1.0 - np.searchsorted(past, now, side="left") / (a + 1.0)
         with np.errstate(over="ignore"):
-            far = floor + (now - edge) / scale / np.log(10.0)
-        out[a:b] = np.where(now > edge, far, -np.log10(np.maximum(rank, 1.0 - TAIL_QUANTILE)))
+            far = -np.log10(share) + (now - edge) / scale / np.log(10.0)
+        out[a:b] = np.where(now > edge, far, np.maximum(-np.log10(np.maximum(rank, share)), 0.0))
         # Two sorted runs: the stable sort merges them in linear time.
         past = np.sort(np.concatenate((past, now)), kind="stable")
         checkpoint()
@@ -77,9 +76,12 @@ def surprise(x: Array, least: Array) -> Array:
 
 
 def past_median(x: Array) -> Array:
-    """Median of the rows before the row's block; the row itself in the warm-up. Shape ``(n,)``."""
-    out = x.copy()
+    """Median of the rows before the row's block; in the warm-up that of the warm-up. Shape ``(n,)``.
+
+    The warm-up itself is never judged, so it may look ahead as far as its own end.
+    """
     past = np.sort(x[:WARM_UP])
+    out = np.full(len(x), past[len(past) // 2])
     for a, b in renewals(len(x)):
         out[a:b] = past[a // 2]
         past = np.sort(np.concatenate((past, x[a:b])), kind="stable")

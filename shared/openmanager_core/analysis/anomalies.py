@@ -30,6 +30,8 @@ _QUIET_S = 12 * HOUR_S
 _MOST_ROWS = 400
 _FEWEST_QUIET_ROWS = 8
 _CAP = 14.0
+_LEAST_SHARE = 0.02
+_WORSE = 2.0
 _NOVELTY_GAIN = 10.0
 _USUAL_ROWS_A_DAY = 288.0
 _RATE_SHARE = 0.5
@@ -71,7 +73,7 @@ def detect(timestamps: npt.ArrayLike, values: npt.ArrayLike) -> dict[str, Any]:
 
     More rows a day are more chances to be rare: half a power of ten for each factor of ten, because
     neighbouring rows resemble each other. After an alert the series is silent for twelve hours (at least 8
-    and at most 400 rows). The same constants serve every series.
+    and at most 400 rows) unless it gets twice as strange. The same constants serve every series.
 
     References
     ----------
@@ -98,17 +100,21 @@ def detect(timestamps: npt.ArrayLike, values: npt.ArrayLike) -> dict[str, Any]:
 
 
 def _mean_surprise(x: Array, times_s: Array, step_s: float) -> Array:
-    least = 1e-9 * np.maximum.accumulate(np.abs(x))
     half_hour, four_hours = _rows(HOUR_S / 2, step_s, 1), _rows(4 * HOUR_S, step_s, 1)
     middle = past_median(x)
-    residual, early = _residual(x, times_s, step_s, middle)
-    level = np.where(early, x - middle, 0.0)
+    spread = np.cumsum(np.abs(x - middle)) / np.arange(1, len(x) + 1)
+    # What is tiny beside the level, or beside the usual distance from it, is no news in any view.
+    least = np.maximum(1e-9 * np.maximum.accumulate(np.abs(x)), _LEAST_SHARE * spread)
+    residual = _residual(x, times_s, step_s, middle)
+    first_day = int(np.searchsorted(times_s, times_s[0] + DAY_S)) if residual is not None else len(x)
     total = np.zeros(len(x))
     for rows in (1, half_hour):
-        # Before a day has passed the level is all there is; it has a history of its own.
-        view = surprise(np.abs(recent_mean(residual, rows)), least)
-        first_day = surprise(np.abs(recent_mean(level, rows)), least)
-        total += np.minimum(np.where(early, first_day, view), _CAP)
+        view = surprise(np.abs(recent_mean(x - middle, rows)), least)
+        if residual is not None and len(x) > first_day + WARM_UP:
+            # After the first day the residual takes over, with a history of its own.
+            later = surprise(np.abs(recent_mean(residual[first_day:], rows)), least[first_day:])
+            view[first_day + WARM_UP :] = later[WARM_UP:]
+        total += np.minimum(view, _CAP)
     total += np.minimum(surprise(recent_step(x, four_hours), least), _CAP)
     moves = np.abs(np.diff(x, prepend=x[:1]))
     total += np.minimum(surprise(recent_mean(moves, max(2, four_hours)), least), _CAP)
@@ -120,29 +126,29 @@ def _mean_surprise(x: Array, times_s: Array, step_s: float) -> Array:
     return scores
 
 
-def _residual(x: Array, times_s: Array, step_s: float, middle: Array) -> tuple[Array, npt.NDArray[np.bool_]]:
-    """What no reference explains, and the rows too early for it; they count as perfectly ordinary."""
-    early = times_s - times_s[0] < DAY_S
+def _residual(x: Array, times_s: Array, step_s: float, middle: Array) -> Array | None:
+    """What no reference explains; None where the rows are too far apart to know the time of day."""
     if not 0 < step_s <= DAY_S / 4:
-        return np.zeros(len(x)), np.ones(len(x), dtype=np.bool_)
+        return None
     around = int(np.clip(round(600.0 / step_s), 1, 2))
     slack_s = (around + 1.5) * step_s
     daily = same_time_before(x, times_s, DAY_S, 7, around, slack_s)
     weekly = same_time_before(x, times_s, WEEK_S, 4, around, slack_s)
     weekly[times_s - times_s[0] < 2 * WEEK_S] = np.nan
-    early |= np.isnan(daily)
-    residual = nearest_to_zero(x - daily, x - weekly, x - middle)
-    return np.where(early, 0.0, residual), early
+    return nearest_to_zero(x - daily, x - weekly, x - middle)
 
 
 def _latch(scores: Array, quiet_rows: int) -> list[int]:
-    """Rows at or over the threshold, less those within `quiet_rows` of the last one taken."""
+    """Rows at or over the threshold; in the `quiet_rows` after one only a row that scores twice as high as all since."""
     out: list[int] = []
-    silent_to = -1
+    silent_to, highest = -1, 0.0
     for row in np.flatnonzero(scores >= THRESHOLD).tolist():
-        if row > silent_to:
+        score = float(scores[row])
+        if row > silent_to or score >= _WORSE * highest:
             out.append(row)
-            silent_to = row + quiet_rows
+            silent_to, highest = row + quiet_rows, score
+        else:
+            highest = max(highest, score)
     return out
 
 
