@@ -30,8 +30,9 @@ _WEIGHT = {
 """How much a symptom of full effect says about its cause: what cannot follow from anything else says most."""
 _HARM_WEIGHT = 2.5
 """What users feel: full slowness or many errors at the place itself."""
-_SPREAD_WEIGHT = 1.0
-"""Callers that began to suffer no earlier."""
+_SPREAD_WEIGHT = 1.5
+"""Callers that began to suffer no earlier, or callees that got the extra requests."""
+_UNFELT = 0.7
 _MOST_MEMBERS = 0.6
 """From this share of a cluster's members on, the cluster is meant and not each server."""
 _FOLLOWS = 0.25
@@ -57,6 +58,7 @@ _RESOURCE = ("crash", "network_loss", "noisy_neighbour", "clock_skew", "memory_l
 def rank(scene: Scene, symptoms: Sequence[Symptom], top: int) -> list[Cause]:
     """Form the candidates, take off what others explain, and put the best into words."""
     formed = sorted(_places(scene, symptoms) + _surges(scene, symptoms), key=lambda c: -c.score)[:_MOST_FORMED]
+    formed = [_with_spread(c, scene, symptoms) for c in formed]
     best: dict[tuple[str, str], Candidate] = {}
     for c in (_with_change(c, scene) for c in _explained(formed, scene)):
         if (c.node, c.kind) not in best or c.score > best[c.node, c.kind].score:
@@ -207,6 +209,26 @@ def _explains_away(other: Candidate, c: Candidate, scene: Scene) -> bool:
         case "traffic_surge":
             return other.kind == "crash" and here
     return False
+
+
+def _with_spread(c: Candidate, scene: Scene, symptoms: Sequence[Symptom]) -> Candidate:
+    """More for what callers feel too; less for load that is felt by none of those who could."""
+    callers = scene.above.get(c.cluster, set()).intersection(scene.harm.clusters)
+    if not callers or c.kind == "traffic_surge":
+        return c
+    last = max(s.last for s in c.symptoms)
+    felt = {
+        scene.cluster_of[s.host]
+        for s in symptoms
+        if s.kind in ("latency", "errors")
+        and s.effect >= _LEAST_HARM
+        and s.by_load < 0.5
+        and c.first - scene.slack <= s.first < last
+        and scene.cluster_of[s.host] in callers
+    }
+    if felt:
+        return replace(c, score=c.score + _SPREAD_WEIGHT * min(1.0, len(felt) / 2))
+    return replace(c, score=c.score * _UNFELT) if c.kind in _MIN_SCORE else c
 
 
 def _importance(c: Candidate, scene: Scene) -> float:
