@@ -214,8 +214,12 @@ def _explains_away(other: Candidate, c: Candidate, scene: Scene) -> bool:
 def _with_spread(c: Candidate, scene: Scene, symptoms: Sequence[Symptom]) -> Candidate:
     """More for what callers feel too; less for load that is felt by none of those who could."""
     callers = scene.above.get(c.cluster, set()).intersection(scene.harm.clusters)
-    if not callers or c.kind == "traffic_surge":
+    if not callers:
         return c
+    if c.kind == "traffic_surge":
+        # a surge inside the call graph that no caller sent is rarer than the weather of one cluster
+        sent = any(scene.harm.surge[k] > 1.0 for caller in callers if (k := scene.harm.at(caller)) is not None)
+        return c if sent else replace(c, score=c.score * _UNFELT)
     last = max(s.last for s in c.symptoms)
     felt = {
         scene.cluster_of[s.host]
