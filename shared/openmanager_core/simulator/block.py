@@ -112,7 +112,7 @@ class Block:
     @cached_property
     def demand(self) -> Floats:
         """Requests against the usual number, about 1."""
-        out = self.activity.demand[:, self.cluster_of]
+        out = np.take(self.activity.demand, self.cluster_of, axis=1)
         mood = self.own * self.habits.own[self.home]
         mood += F(1)
         np.maximum(mood, F(0.1), out=mood)
@@ -138,7 +138,7 @@ class Block:
         jobs = self.own * F(0.7)
         jobs += F(1)
         np.maximum(jobs, F(0), out=jobs)
-        jobs *= self.activity.jobs[:, self.cluster_of]
+        jobs *= np.take(self.activity.jobs, self.cluster_of, axis=1)
         jobs *= level
         out += jobs
         noise = self.bell(0, 0)

@@ -27,7 +27,7 @@ from openmanager_core.simulator.metrics import read
 STATUSES = ("running", "degraded", "draining", "maintenance", "stopped")
 """What `StatusPanel.codes` count."""
 
-_BLOCK = 98_304
+_BLOCK = 196_608
 _BLOCK_ROWS = 256
 _STATUS_CELL = 100
 _STATUS_SHARES = (0.6, 0.9)

@@ -20,7 +20,7 @@ def _by_type(*values: float) -> Floats:
 # One value per type: web, api, database, cache, queue. Usual CPU per environment follows the seed's table: web low,
 # api high, database very high, cache low, queue medium; staging and development mostly wait.
 CPU_LEVEL = np.array(
-    [[0.16, 0.46, 0.60, 0.14, 0.34], [0.06, 0.13, 0.18, 0.05, 0.09], [0.04, 0.09, 0.12, 0.03, 0.06]], np.float32
+    [[0.16, 0.44, 0.64, 0.14, 0.33], [0.06, 0.13, 0.18, 0.05, 0.09], [0.04, 0.09, 0.12, 0.03, 0.06]], np.float32
 )
 REQUESTS_PER_S = _by_type(120, 220, 900, 4000, 350)
 LOAD_OF_ENVIRONMENT = _by_type(1.0, 0.12, 0.05)

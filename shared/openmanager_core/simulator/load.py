@@ -33,7 +33,7 @@ CHARACTERS = ("idle", "wandering", "daily", "switching")
 # share of each character among production, staging and development clusters, cumulated
 _MIX = np.array([[0.22, 0.50, 0.80, 1.0], [0.60, 0.80, 0.90, 1.0], [0.70, 0.85, 0.90, 1.0]])
 # Weight of each ingredient of the logarithm of demand, per character; a cluster's own volatility scales all of them.
-_RHYTHM = np.array([0.30, 0.25, 0.34, 0.22], np.float32)
+_RHYTHM = np.array([0.28, 0.24, 0.33, 0.20], np.float32)
 _SLOW = np.array([0.46, 0.50, 0.32, 0.40], np.float32)
 _MIDDLE = np.array([0.08, 0.12, 0.07, 0.07], np.float32)
 _SHARED = np.array([0.04, 0.06, 0.06, 0.05], np.float32)
@@ -42,8 +42,8 @@ _LEVELS = np.array([0.0, 0.0, 0.0, 0.30], np.float32)
 _BURST_CHANCE = np.array([0.05, 0.03, 0.03, 0.03], np.float32)
 _BURST_SIZE = np.array([0.5, 0.5, 0.4, 0.45], np.float32)
 # The same for jobs of the cluster's own, in units of its usual CPU.
-_JOB_CHANCE = np.array([1.0, 0.2, 0.2, 0.16], np.float32)
-_JOB_SIZE = np.array([1.9, 1.2, 1.2, 1.2], np.float32)
+_JOB_CHANCE = np.array([1.0, 0.25, 0.25, 0.2], np.float32)
+_JOB_SIZE = np.array([1.9, 0.8, 0.8, 0.8], np.float32)
 # No cluster is asked for more than this of its CPU without a fault: load balancers shed, operators scale in time.
 _PEAK_DEMAND = np.float32(0.74)
 _PEAK_CPU = np.float32(0.80)
@@ -96,13 +96,13 @@ def traits(columns: Columns) -> Traits:
     first, second = derived(columns.cluster_key, 11), derived(columns.cluster_key, 12)
     kind_of, unrest, spread = _strewn(columns)
     character = (kind_of[:, None] > _MIX[columns.cluster_environment][:, :3]).sum(axis=1)
-    has_nightly = uniform(first, 1) < np.float32(0.75)
+    has_nightly = uniform(first, 1) < np.float32(0.70)
     nightly = np.where(has_nightly, np.float32(0.2) + np.float32(0.9) * uniform(first, 2), np.float32(0))
     level = cpu_levels(columns)
     # what is always busy has less room to swing
-    volatility = (np.float32(0.35) + np.float32(1.35) * spread * spread) * (np.float32(1.1) - np.float32(0.8) * level)
+    volatility = (np.float32(0.35) + np.float32(1.35) * spread * spread) * (np.float32(1.15) - np.float32(1.3) * level)
     # most clusters are either calm or restless, few are in between
-    restless = np.where(unrest < 0.42, np.float32(0.5) * unrest, np.float32(0.2) + np.float32(0.8) * unrest)
+    restless = np.where(unrest < 0.40, np.float32(0.5) * unrest, np.float32(0.2) + np.float32(0.8) * unrest)
     quick = np.float32(0.01) + np.float32(0.85) * restless * restless * restless * restless
     quick *= (np.float32(1) - level) * (np.float32(1.1) - level)
     weights = (_RHYTHM * np.float32(0.7), _SLOW, _MIDDLE * np.float32(1.4), _SHARED * np.float32(1.4), _LEVELS)
@@ -115,7 +115,7 @@ def traits(columns: Columns) -> Traits:
         scheduled=np.where(has_nightly | (character == 0), np.float32(1), np.float32(0.3)),
         balance=np.float32(0.5) * (together * together + np.float32(1.25) * quick * quick),
         own=_OWN * np.sqrt(together * together + np.float32(2) * quick * quick),
-        nightly=(nightly * np.where(character == 0, np.float32(3.5), np.float32(0.8))).astype(np.float32),
+        nightly=(nightly * np.where(character == 0, np.float32(3.0), np.float32(0.55))).astype(np.float32),
         nightly_at_s=np.floor(uniform(first, 3).astype(np.float64) * 20) * 1200.0,
         nightly_for_s=600.0 + np.floor(uniform(second, 0).astype(np.float64) * 10) * 300.0,
         cpu=level,
@@ -231,7 +231,7 @@ def activity(columns: Columns, habits: Traits, rows: npt.NDArray[np.intp], ticks
     quick += drift(derived(base, 26), ticks, every(48), 7)
     shared = drift(derived(cell, 27), ticks, every(5.3 * 3600), 631)
     shared += drift(derived(cell, 28), ticks, every(900), 59)
-    log = rhythm(times_s)[:, columns.cluster_region[rows]]
+    log = np.take(rhythm(times_s), columns.cluster_region[rows], axis=1)
     log *= _RHYTHM[kind]
     # good weeks are further from the middle than bad ones
     log += _SLOW[kind] * (slow + np.float32(0.25) * slow * slow - np.float32(0.25))
