@@ -232,7 +232,11 @@ def _with_spread(c: Candidate, scene: Scene, symptoms: Sequence[Symptom]) -> Can
     }
     if felt:
         return replace(c, score=c.score + _SPREAD_WEIGHT * min(1.0, len(felt) / 2))
-    return replace(c, score=c.score * _UNFELT) if c.kind in _MIN_SCORE else c
+    if c.kind not in _MIN_SCORE:
+        return c
+    # callers of a large cluster can hardly notice one member
+    share = len({s.host for s in c.symptoms}) / max(1, len(scene.members_in_view(c.cluster)))
+    return replace(c, score=c.score * (1.0 - (1.0 - _UNFELT) * min(1.0, share)))
 
 
 def _importance(c: Candidate, scene: Scene) -> float:
