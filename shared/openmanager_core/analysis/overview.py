@@ -27,6 +27,8 @@ from openmanager_core.screening import Survey, survey
 
 SUSPECT_SIGMA = 4.0
 MOST_SUSPECTS = 48
+ALL_UP_TO_SERIES = 1_000
+"""Fleets with so few series are examined whole: what ended before "lately" is found too."""
 _PER_CLUSTER_METRIC = 4
 _PER_HOST = 4
 _MOST_SILENT = 8
@@ -68,7 +70,13 @@ class Overview:
 
 
 def overview(
-    panels: Mapping[str, Panel], fleet: Fleet, window: Window, *, changes: Sequence[Change] = (), top: int = 20
+    panels: Mapping[str, Panel],
+    fleet: Fleet,
+    window: Window,
+    *,
+    changes: Sequence[Change] = (),
+    top: int = 20,
+    min_sigma: float = SUSPECT_SIGMA,
 ) -> Overview:
     """Health, findings and causes of a fleet, from one panel per metric.
 
@@ -84,6 +92,8 @@ def overview(
         Deployments and the like; one at the place of a cause is named with it.
     top
         Most findings to return, at least 1.
+    min_sigma
+        How far from normal, in robust sigmas, is worth a finding, at least 1.
 
     Returns
     -------
@@ -99,7 +109,7 @@ def overview(
     Notes
     -----
     "Lately" is the newest twelfth of the window: health uses its mean, screening compares it with the rest.
-    At most 48 series are examined closely, at most 4 of one cluster and metric.
+    Beyond 1,000 series at most 48 are examined closely, at most 4 of one cluster and metric.
     """
     if top < 1:
         raise InvalidRequest(f"top must be at least 1, got {top}")
@@ -123,7 +133,7 @@ def overview(
     servers = _health(panels, surveys, fleet)
     clusters, whole = roll_up(servers, fleet)
     checkpoint(0.6, "examining the suspects")
-    findings = _findings(panels, surveys, fleet)
+    findings = _findings(panels, surveys, fleet, min_sigma)
     checkpoint(0.9, "ranking causes")
     causes = find_causes(findings, panels, fleet, window, changes=changes, top=_MOST_CAUSES)
     return Overview(
@@ -167,9 +177,11 @@ def _health(panels: Mapping[str, Panel], surveys: Mapping[str, Survey], fleet: F
     return health
 
 
-def _findings(panels: Mapping[str, Panel], surveys: Mapping[str, Survey], fleet: Fleet) -> list[Finding]:
+def _findings(
+    panels: Mapping[str, Panel], surveys: Mapping[str, Survey], fleet: Fleet, min_sigma: float
+) -> list[Finding]:
     """A close look at the suspects, worst first, one finding for a host, metric and kind."""
-    chosen = _suspects(panels, surveys, fleet)
+    chosen = _suspects(panels, surveys, fleet, min_sigma)
     found: dict[str, Finding] = {}
     groups: Counter[tuple[str, str]] = Counter()
     for k, ((name, kind), hosts) in enumerate(_by_type(chosen, fleet).items()):
@@ -177,7 +189,7 @@ def _findings(panels: Mapping[str, Panel], surveys: Mapping[str, Survey], fleet:
         panel = panels[name]
         company = _company(panel, hosts, kind, fleet)
         peers = panel.take(company) if len(company) >= _FEWEST_COMPANY else None
-        for finding in examine(panel.take(hosts), fleet, min_sigma=SUSPECT_SIGMA, peers=peers):
+        for finding in examine(panel.take(hosts), fleet, min_sigma=min_sigma, peers=peers):
             found.setdefault(finding.id, finding)
         for host in hosts:
             server = fleet.by_id.get(host)
@@ -189,14 +201,18 @@ def _findings(panels: Mapping[str, Panel], surveys: Mapping[str, Survey], fleet:
         if len(members) < MIN_PEERS:
             continue
         known = {(f.host, f.metric) for f in found.values()}
-        for finding in peer_outliers(panels[name].take(members[:200]), fleet, min_sigma=SUSPECT_SIGMA):
+        for finding in peer_outliers(panels[name].take(members[:200]), fleet, min_sigma=min_sigma):
             if (finding.host, finding.metric) not in known:
                 found.setdefault(finding.id, finding)
     return sorted(found.values(), key=lambda f: (_SEVERITY[f.severity], -f.score_sigma * f.confidence, f.host))
 
 
-def _suspects(panels: Mapping[str, Panel], surveys: Mapping[str, Survey], fleet: Fleet) -> dict[str, list[str]]:
+def _suspects(
+    panels: Mapping[str, Panel], surveys: Mapping[str, Survey], fleet: Fleet, min_sigma: float
+) -> dict[str, list[str]]:
     """Metric to hosts, strongest series first and bounded in number; servers fallen silent come first."""
+    if sum(len(panel.hosts) for panel in panels.values()) <= ALL_UP_TO_SERIES:
+        return {name: list(panel.hosts) for name, panel in panels.items()}
     chosen: dict[str, list[str]] = defaultdict(list)
     silent: dict[str, str] = {}
     ranked: list[tuple[float, str, int]] = []
@@ -204,7 +220,7 @@ def _suspects(panels: Mapping[str, Panel], surveys: Mapping[str, Survey], fleet:
         seen = surveys[name]
         for row in np.flatnonzero(np.isfinite(seen.past) & ~np.isfinite(seen.now))[: 4 * _MOST_SILENT]:
             silent.setdefault(panel.hosts[row], name)
-        ranked += [(float(seen.score[row]), name, int(row)) for row in _strongest(seen.score, MOST_SUSPECTS * 4)]
+        ranked += [(float(seen.score[row]), name, int(row)) for row in _strongest(seen.score, MOST_SUSPECTS * 4, min_sigma)]
     for host, name in list(silent.items())[:_MOST_SILENT]:
         chosen[name].append(host)
     ranked.sort(key=lambda r: -r[0])
@@ -226,8 +242,8 @@ def _suspects(panels: Mapping[str, Panel], surveys: Mapping[str, Survey], fleet:
     return {name: hosts for name, hosts in chosen.items() if hosts}
 
 
-def _strongest(score: npt.NDArray[np.float64], most: int) -> npt.NDArray[np.intp]:
-    over = np.flatnonzero(score >= SUSPECT_SIGMA)
+def _strongest(score: npt.NDArray[np.float64], most: int, min_sigma: float) -> npt.NDArray[np.intp]:
+    over = np.flatnonzero(score >= min_sigma)
     if len(over) > most:
         over = over[np.argpartition(-score[over], most)[:most]]
     return over
@@ -243,9 +259,12 @@ def _by_type(chosen: Mapping[str, Sequence[str]], fleet: Fleet) -> dict[tuple[st
 
 
 def _company(panel: Panel, suspects: Sequence[str], kind: str, fleet: Fleet) -> list[str]:
-    """Other hosts of the same type, evenly chosen: a move that they share is everybody's."""
+    """Hosts of the same type, others if there are some, evenly chosen: a move that they share is everybody's."""
+    alike = [h for h in panel.hosts if h in fleet.by_id and fleet.by_id[h].type == kind]
     out = set(suspects)
-    members = [h for h in panel.hosts if h not in out and h in fleet.by_id and fleet.by_id[h].type == kind]
+    members = [h for h in alike if h not in out]
+    if len(members) < _FEWEST_COMPANY:
+        return alike[: 2 * MOST_SUSPECTS]
     return members[:: max(1, len(members) // _COMPANY)][:_COMPANY]
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from openmanager_core.errors import ConfigError
-from openmanager_core.source.base import Source
 from openmanager_core.source.settings import SOURCE_KINDS, SourceSettings
+
+if TYPE_CHECKING:
+    from openmanager_core.source.base import Source
 
 __all__ = ["SOURCE_KINDS", "Source", "SourceSettings", "open_source"]
 
@@ -35,3 +39,12 @@ def open_source(settings: SourceSettings) -> Source:
 
             return PrometheusSource.from_settings(settings)
     raise ConfigError(f"source.kind must be one of {', '.join(SOURCE_KINDS)}, got {settings.kind!r}")
+
+
+def __getattr__(name: str) -> object:
+    # The Protocol speaks of panels, and those of numpy: a process that only reads settings needs neither.
+    if name == "Source":
+        from openmanager_core.source.base import Source
+
+        return Source
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

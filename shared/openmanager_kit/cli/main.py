@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import sys
 from collections.abc import Sequence
 
 from openmanager_core.errors import ConfigError, FleetError
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "serve": ("openmanager_kit.cli.serve", "Serve one MCP server, over stdio or HTTP"),
+    "client-config": ("openmanager_kit.cli.client_config", "Print what an MCP client needs to know"),
+    "demo": ("openmanager_local.demo", "Break a simulated fleet and analyse it through MCP, as make run does"),
+    "report": ("openmanager_local.report_command", "Report on the fleet: terminal, Markdown or JSON"),
     "detect": ("openmanager_kit.cli.detect", "Score one series for anomalies, causally (CSV in, JSON out)"),
     "detect-multi": (
         "openmanager_kit.cli.detect_multi",
@@ -17,7 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "forecast": (
         "openmanager_kit.cli.forecast",
-        "Forecast one series with an 80 % interval (CSV in, JSON out)",
+        "Forecast one series with its interval (CSV in, JSON out)",
     ),
     "rca": ("openmanager_kit.cli.rca", "Rank root causes over a call graph (CSV and JSON in, JSON out)"),
     "simulate": ("openmanager_kit.cli.simulate", "Serve or write a simulated fleet with known faults"),
@@ -30,13 +35,22 @@ _EXIT_USAGE = 2
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; 0 is success, 1 a failure that was explained, 2 a usage or configuration error."""
     words = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # the console's own code page may lack what we print
+            stream.reconfigure(encoding="utf-8", errors="replace")
     parser = argparse.ArgumentParser(
         prog="openmanager", description="MCP servers for operations, led by a fleet analyst."
     )
+    parser.add_argument("--version", action="store_true", help="print the version and leave")
+    if words[:1] == ["--version"]:
+        from openmanager_kit import version
+
+        sys.stdout.write(f"openmanager {version()}\n")
+        return 0
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     wanted = words[0] if words and words[0] in COMMANDS else None
     for name, (module, text) in COMMANDS.items():
-        sub = commands.add_parser(name, help=text, description=text)
+        sub = commands.add_parser(name, help=text.replace("%", "%%"), description=text)
         if name == wanted:
             found = importlib.import_module(module)
             found.add_arguments(sub)

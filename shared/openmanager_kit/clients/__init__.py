@@ -1,0 +1,1 @@
+"""MCP clients: what an entry for our servers looks like in each one's configuration."""

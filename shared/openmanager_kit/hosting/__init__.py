@@ -1,0 +1,1 @@
+"""How a server meets its clients: over standard input and output, or over HTTP."""

@@ -1,0 +1,190 @@
+"""One call of a tool: within its deadline, its share of the machine and its size; watched and stoppable."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import anyio
+from mcp.server.mcpserver import Context
+from mcp_types import CallToolResult, Icon, InputRequiredResult, TextContent, ToolAnnotations
+from mcp_types import Tool as ListedTool
+from pydantic import BaseModel
+
+from openmanager_core.errors import DeadlineExceeded, FleetError
+from openmanager_core.job import Job, offload, use_threads
+from openmanager_kit.answers import Answer
+from openmanager_kit.arguments import Arguments
+from openmanager_kit.failures import job_scope
+from openmanager_kit.injection import Injection
+from openmanager_kit.limits import Limits
+from openmanager_kit.progress import Progress
+from openmanager_kit.schemas import Schema, outline
+from openmanager_kit.tools import Tool
+
+
+class Busy(FleetError):
+    """Too many calls wait already."""
+
+    code = "busy"
+
+
+class AnswerTooLarge(FleetError):
+    """The answer would not fit into anybody's context."""
+
+    code = "answer_too_large"
+
+
+class BoundTool:
+    """A tool as one server holds it."""
+
+    def __init__(
+        self,
+        tool: Tool,
+        limits: Limits,
+        *,
+        annotations: ToolAnnotations | None = None,
+        icons: list[Icon] | None = None,
+        structured: bool = True,
+        outlined: bool = True,
+    ) -> None:
+        self.tool = tool
+        self.turn = anyio.Semaphore(limits.calls_per_tool, fast_acquire=True)
+        self._annotations = annotations
+        self._icons = icons
+        self._structured = structured
+        self._outlined = structured and outlined
+        self._is_async = inspect.iscoroutinefunction(tool.fn) or inspect.iscoroutinefunction(
+            getattr(tool.fn, "__call__", None)  # noqa: B004 - the method is wanted, not whether there is one
+        )
+
+    @cached_property
+    def _signature(self) -> inspect.Signature:
+        return inspect.signature(self.tool.fn, eval_str=True)
+
+    @cached_property
+    def injection(self) -> Injection:
+        """What the server fills in."""
+        return Injection(self.tool.fn, self._signature.parameters)
+
+    @cached_property
+    def arguments(self) -> Arguments:
+        """What the client gives."""
+        return Arguments(self.tool.fn, self._signature, self.injection.names)
+
+    @cached_property
+    def input_schema(self) -> Schema:
+        """The schema in the list."""
+        return self.arguments.schema
+
+    @cached_property
+    def listed(self) -> ListedTool:
+        """The tool's entry in the list."""
+        tool = self.tool
+        # What the protocol assumes anyway is left out: every byte of the list costs the model context.
+        annotations = self._annotations or ToolAnnotations(
+            read_only_hint=tool.read_only or None,
+            destructive_hint=None if tool.read_only else tool.destructive,
+            idempotent_hint=None if tool.read_only else (tool.idempotent or None),
+            open_world_hint=tool.open_world,
+        )
+        return ListedTool(
+            name=tool.name,
+            title=tool.title or None,
+            description=tool.description,
+            input_schema=self.input_schema,
+            output_schema=outline(self._signature.return_annotation) if self._outlined else None,
+            annotations=annotations,
+            icons=self._icons,
+            _meta=tool.meta,
+        )
+
+    async def run(
+        self, kwargs: dict[str, Any], ctx: Context[Any, Any], threads: anyio.CapacityLimiter, enter: Callable[[], Any]
+    ) -> CallToolResult | InputRequiredResult:
+        """Run with checked arguments.
+
+        Raises
+        ------
+        DeadlineExceeded
+            If the tool's time is over before it answers, waiting for its turn included.
+        FleetError
+            What the tool raised.
+        """
+        progress = Progress(ctx.report_progress)
+        use_threads(threads)
+        try:
+            async with job_scope(Job(progress.report if _is_request(ctx) else None)):
+                with anyio.move_on_after(self.tool.deadline_s):
+                    async with enter():
+                        return await self._call(kwargs, ctx)
+        finally:
+            progress.stop()
+        raise DeadlineExceeded(
+            f"{self.tool.name} did not finish within {self.tool.deadline_s:g} s and was stopped",
+            hint="ask for less at once, or again later",
+        )
+
+    async def _call(self, kwargs: dict[str, Any], ctx: Context[Any, Any]) -> CallToolResult | InputRequiredResult:
+        filled = await self.injection.fill(kwargs, ctx)
+        if isinstance(filled, InputRequiredResult):
+            return filled
+        if self._is_async:
+            result = await self.tool.fn(**kwargs, **filled)
+        else:
+            result = await offload(self.tool.fn, **kwargs, **filled)
+        return converted(result, structured=self._structured)
+
+
+def _is_request(ctx: Context[Any, Any]) -> bool:
+    try:
+        return ctx.request_context is not None
+    except ValueError:  # called from Python
+        return False
+
+
+def converted(result: Any, *, structured: bool = True) -> CallToolResult | InputRequiredResult:
+    """Make a tool's return value a result: text and structured content, each once and each complete."""
+    match result:
+        case CallToolResult() | InputRequiredResult():
+            return result
+        case str():
+            return _texts(result)
+        case Answer():
+            return _texts(result.as_text(), result.structured() if structured else None)
+        case BaseModel():
+            dumped = result.model_dump(mode="json", by_alias=True)
+            return _texts(_compact(dumped), dumped if structured else None)
+        case dict():
+            return _texts(_compact(result), result if structured else None)
+    from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
+
+    return FuncMetadata(arg_model=ArgModelBase).convert_result(result)
+
+
+def _texts(text: str, structured: dict[str, Any] | None = None) -> CallToolResult:
+    return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=structured)
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=str)
+
+
+def refuse_if_too_large(result: CallToolResult | InputRequiredResult, limits: Limits) -> None:
+    """Refuse an answer that no client could take.
+
+    Raises
+    ------
+    AnswerTooLarge
+        If its texts are longer than `Limits.answer_chars` together.
+    """
+    if isinstance(result, CallToolResult):
+        size = sum(len(block.text) for block in result.content if isinstance(block, TextContent))
+        if size > limits.answer_chars:
+            raise AnswerTooLarge(
+                f"the answer has {size} characters, the most is {limits.answer_chars}",
+                hint="ask for less at once: a smaller limit or a narrower selection",
+            )

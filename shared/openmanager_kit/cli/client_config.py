@@ -1,0 +1,43 @@
+"""``openmanager client-config CLIENT``: print what to write into a client's configuration; nothing is changed."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+
+from openmanager_kit.cli import options
+from openmanager_kit.clients.entries import PORTABLE, entries_of, this_command
+from openmanager_kit.clients.formats import CLIENTS
+from openmanager_kit.profile import load_profile
+from openmanager_kit.settings import CONFIG_VARIABLE
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("client", choices=tuple(CLIENTS), metavar="CLIENT", help=", ".join(CLIENTS))
+    options.add_config(parser)
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument(
+        "--absolute",
+        action="store_true",
+        help="start this very installation, by its absolute path (a checkout needs it, and a short PATH)",
+    )
+    how.add_argument("--command", metavar="PATH", help="start openmanager with this program")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the configuration on stdout, and where it belongs on stderr."""
+    # The client starts the server without this shell's variables: only which profile is meant counts.
+    profile = load_profile(args.config or os.environ.get(CONFIG_VARIABLE, ""), {}, {})
+    command = (args.command,) if args.command else this_command() if args.absolute else PORTABLE
+    client = CLIENTS[args.client]
+    entries = entries_of(profile, command)
+    sys.stdout.write(client.write(entries))
+    sys.stderr.write(f"For {client.title}, this belongs into {client.files}.\n")
+    if not args.command and not args.absolute:
+        sys.stderr.write(
+            f"It starts the published package ({shlex.join(PORTABLE[:3])}); for this installation: --absolute.\n"
+        )
+    return 0

@@ -1,0 +1,227 @@
+"""What stands between the network and a server: who may ask, how much, and how slowly.
+
+Every route is behind it. The SDK's own checks cover its endpoint only, and fall silent for ``0.0.0.0``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any
+
+import anyio
+import anyio.to_thread
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_OPEN_PATHS = ("/healthz",)
+_SMALL = 64 * 1024
+
+
+class Guard:
+    """An ASGI application around another one.
+
+    Parameters
+    ----------
+    hosts
+        Accepted ``Host`` names, with or without a port; without one, any port is.
+    origins
+        Accepted ``Origin`` values, written like ``https://ops.example.com``; without a port, any port is.
+        Requests without an ``Origin`` do not come from a browser and pass.
+    token
+        The bearer token; empty for none. Only its hash is kept.
+    body_bytes, body_s
+        Largest request body and the time it may take to arrive.
+    requests
+        Requests in progress at a time; more are told to come back.
+    post_only
+        Refuse anything but POST, where there are no sessions to open a stream for.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        hosts: Iterable[str],
+        origins: Iterable[str],
+        token: str = "",
+        body_bytes: int = 4 * 1024 * 1024,
+        body_s: float = 20.0,
+        requests: int = 512,
+        post_only: bool = True,
+    ) -> None:
+        self._app = app
+        self._hosts = {host.lower() for host in hosts}
+        self._origins = {origin.lower().rstrip("/") for origin in origins}
+        self._token = _digest(token.encode()) if token else b""
+        self._body_bytes = body_bytes
+        self._body_s = body_s
+        self._requests = requests
+        self._post_only = post_only
+        self._in_progress = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            return  # no other protocol is offered; the server closes the connection
+        refusal = self._refusal(scope)
+        if refusal is not None:
+            await _answer(send, *refusal)
+            return
+        if self._in_progress >= self._requests:
+            await _answer(send, 503, f"{self._in_progress} requests are in progress already", [(b"retry-after", b"1")])
+            return
+        self._in_progress += 1
+        try:
+            await self._pass(scope, receive, send)
+        finally:
+            self._in_progress -= 1
+
+    def _refusal(self, scope: Scope) -> tuple[int, str] | tuple[int, str, list[tuple[bytes, bytes]]] | None:
+        host = _only(scope, b"host")
+        if host is None or not _listed(host, self._hosts):
+            return 421, "Host is not one that this server answers to (setting http.allowed_hosts)"
+        origins = _all(scope, b"origin")
+        if origins and (len(origins) > 1 or not _listed(origins[0], self._origins)):
+            return 403, "Origin is not allowed (setting http.allowed_origins)"
+        if scope["path"] in _OPEN_PATHS:
+            return None
+        if self._token:
+            given = _bearer(_only(scope, b"authorization"))
+            if given is None:
+                return 401, "a bearer token is required", [(b"www-authenticate", b'Bearer realm="openmanager"')]
+            if not hmac.compare_digest(_digest(given), self._token):
+                challenge = b'Bearer realm="openmanager", error="invalid_token"'
+                return 401, "the bearer token is not valid", [(b"www-authenticate", challenge)]
+        if self._post_only and scope["method"] != "POST":
+            return 405, "only POST is served here", [(b"allow", b"POST")]
+        return None
+
+    async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] != "POST":
+            await self._app(scope, receive, send)
+            return
+        length = _only(scope, b"content-length")
+        if length is not None and length.isdigit() and int(length) > self._body_bytes:
+            await _answer(send, 413, f"the body is longer than {self._body_bytes} bytes")
+            return
+        try:
+            with anyio.fail_after(self._body_s):
+                body = await self._body(receive)
+        except TimeoutError:
+            await _answer(send, 408, f"the body did not arrive within {self._body_s:g} s", _CLOSE)
+            return
+        if body is None:
+            return  # the client has gone
+        if len(body) > self._body_bytes:
+            await _answer(send, 413, f"the body is longer than {self._body_bytes} bytes", _CLOSE)
+            return
+        check = (
+            _names_a_key_twice(body)
+            if len(body) <= _SMALL
+            else await anyio.to_thread.run_sync(_names_a_key_twice, body)
+        )
+        if check:
+            await _answer(send, 400, "Parse error: an object names a key twice", code=-32700)
+            return
+        await self._app(scope, _replay(body, receive), send)
+
+    async def _body(self, receive: Receive) -> bytes | None:
+        """Collect the body, one byte more than allowed at most; None if the client leaves meanwhile."""
+        collected = bytearray()
+        while len(collected) <= self._body_bytes:
+            message = await receive()
+            if message["type"] != "http.request":
+                return None
+            collected += message.get("body", b"")
+            if not message.get("more_body", False):
+                break
+        return bytes(collected)
+
+
+_CLOSE = [(b"connection", b"close")]
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> Message:
+        return pending.pop() if pending else await receive()
+
+    return replay
+
+
+def _digest(token: bytes) -> bytes:
+    return hashlib.sha256(token).digest()
+
+
+def _all(scope: Scope, name: bytes) -> list[str]:
+    return [value.decode("latin-1") for key, value in scope["headers"] if key == name]
+
+
+def _only(scope: Scope, name: bytes) -> str | None:
+    """Give the header's value if it was sent exactly once."""
+    values = _all(scope, name)
+    return values[0] if len(values) == 1 else None
+
+
+def _listed(value: str, allowed: set[str]) -> bool:
+    """Tell whether a host or origin is allowed as it is, or with its port left out."""
+    value = value.strip().lower()
+    if value in allowed:
+        return True
+    name, colon, port = value.rpartition(":")
+    return bool(colon) and port.isdigit() and name in allowed
+
+
+def _bearer(header: str | None) -> bytes | None:
+    scheme, _, token = (header or "").partition(" ")
+    return token.strip().encode("latin-1") if scheme.lower() == "bearer" and token.strip() else None
+
+
+def _names_a_key_twice(body: bytes) -> bool:
+    """Tell whether an object in the body has the same key twice: two readers could then read two things."""
+
+    def check(pairs: list[tuple[str, Any]]) -> None:
+        if len({key for key, _ in pairs}) != len(pairs):
+            raise _KeyTwice
+
+    try:
+        json.loads(body, object_pairs_hook=check)
+    except _KeyTwice:
+        return True
+    except (ValueError, RecursionError):
+        return False  # the protocol layer says what is wrong with it
+    return False
+
+
+class _KeyTwice(Exception):
+    pass
+
+
+async def _answer(
+    send: Send, status: int, text: str, headers: list[tuple[bytes, bytes]] | None = None, code: int = -32600
+) -> None:
+    body = json.dumps({"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": text}}).encode()
+    basics = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": [*basics, *(headers or [])]})
+    await send({"type": "http.response.body", "body": body})
+
+
+def loopback_hosts() -> list[str]:
+    """Give the names by which a machine calls itself, as they stand in ``Host``."""
+    return [f"[{name}]" if ":" in name else name for name in LOOPBACK]
+
+
+def loopback_origins() -> list[str]:
+    """Give the origins of pages that this machine serves to itself."""
+    return [f"{scheme}://{name}" for scheme in ("http", "https") for name in loopback_hosts()]

@@ -1,0 +1,187 @@
+"""Serve over Streamable HTTP, both protocol eras, at ``/mcp``; ``/healthz`` says that the process lives.
+
+A reply is plain JSON unless the call reports progress first: then it is an event stream, which also lets the
+server notice that the client has gone. There are no sessions unless asked for (``http.sessions``), so any
+process may answer any request, and a restart is noticed by nobody. Clients of older protocol versions need one to
+cancel a call by a message; without, closing the reply stream does it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import anyio
+from mcp.server.mcpserver import MCPServer
+from mcp.server.transport_security import TransportSecuritySettings
+
+from openmanager_core.errors import ConfigError
+from openmanager_kit.hosting.guard import (
+    LOOPBACK,
+    App,
+    Guard,
+    Receive,
+    Scope,
+    Send,
+    loopback_hosts,
+    loopback_origins,
+)
+from openmanager_kit.hosting.leaving import Leaving, on_signals
+from openmanager_kit.profile import HttpSettings
+
+PATH = "/mcp"
+_SHORTEST_TOKEN = 16
+_MOST_SESSIONS = 1000
+_SESSION_IDLE_S = 600.0
+_LARGEST_HEAD = 32 * 1024
+
+
+def http_app(server: MCPServer[Any], settings: HttpSettings, *, token: str = "") -> App:
+    """Make the ASGI application of one server.
+
+    Parameters
+    ----------
+    token
+        What clients have to show; empty for none.
+
+    Raises
+    ------
+    ConfigError
+        If the server would listen beyond this machine without a token or without saying for which hosts.
+    """
+    beyond = settings.host not in LOOPBACK
+    if beyond and not token:
+        raise ConfigError(f"http.host {settings.host} is reachable from outside: set http.token_env")
+    if beyond and not settings.allowed_hosts:
+        raise ConfigError(f"http.host {settings.host} is reachable from outside: set http.allowed_hosts")
+    # The guard checks Host and Origin on every route; the SDK would only look at its own.
+    inner = server.streamable_http_app(
+        streamable_http_path=PATH,
+        stateless_http=not settings.sessions,
+        max_sessions=_MOST_SESSIONS,
+        session_idle_timeout=_SESSION_IDLE_S,
+        max_request_body_size=settings.body_bytes,
+        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
+    )
+    return Guard(
+        _with_health(server, inner),
+        hosts=[*settings.allowed_hosts, *([] if beyond else loopback_hosts())],
+        origins=[*settings.allowed_origins, *([] if beyond else loopback_origins())],
+        token=token,
+        body_bytes=settings.body_bytes,
+        requests=settings.requests,
+        post_only=not settings.sessions,
+    )
+
+
+def token_of(settings: HttpSettings, environ: Mapping[str, str]) -> str:
+    """Read the bearer token from the variable that the settings name.
+
+    Raises
+    ------
+    ConfigError
+        If the variable is not set or what it holds is too short to be a secret.
+    """
+    if not settings.token_env:
+        return ""
+    token = environ.get(settings.token_env, "").strip()
+    if len(token) < _SHORTEST_TOKEN:
+        state = "is not set" if not token else f"holds fewer than {_SHORTEST_TOKEN} characters"
+        raise ConfigError(f"http.token_env names {settings.token_env}, which {state}")
+    return token
+
+
+def serve_http(
+    server: MCPServer[Any],
+    settings: HttpSettings,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    announce: Callable[[str], None] | None = None,
+) -> int:
+    """Serve until a signal comes; the first line on stderr is the address. Gives the exit code, 128 + signal."""
+    app = http_app(server, settings, token=token_of(settings, environ))
+    sock = _bound(settings)
+    host, port = sock.getsockname()[:2]
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}{PATH}"
+
+    def tell() -> None:
+        (announce or _announce)(f"{server.name} listens on {url}\n")
+
+    leaving = Leaving()
+    try:
+        anyio.run(_run, app, sock, leaving, tell)
+    finally:
+        leaving.done()
+        sock.close()
+    return leaving.code
+
+
+def _announce(line: str) -> None:
+    sys.stderr.write(line)
+    sys.stderr.flush()
+
+
+async def _run(app: App, sock: socket.socket, leaving: Leaving, tell: Callable[[], None]) -> None:
+    import uvicorn
+
+    from openmanager_kit.hosting.impatience import ImpatientProtocol
+
+    class Quiet(uvicorn.Server):
+        """Leaves signals to us, and says when it is ready."""
+
+        @contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            with on_signals(leaving, lambda: setattr(self, "should_exit", True)):
+                yield
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets=sockets)
+            tell()
+
+    config = uvicorn.Config(
+        app,
+        loop="asyncio",
+        http=ImpatientProtocol,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        h11_max_incomplete_event_size=_LARGEST_HEAD,
+        timeout_graceful_shutdown=1,
+    )
+    await Quiet(config).serve(sockets=[sock])
+
+
+def _bound(settings: HttpSettings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if os.name == "posix":  # elsewhere it would let two processes share a port
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((settings.host, settings.port))
+    except OSError as exc:
+        sock.close()
+        raise ConfigError(f"http.host and http.port: cannot listen on {settings.host}:{settings.port}: {exc}") from exc
+    return sock
+
+
+def _with_health(server: MCPServer[Any], app: App) -> App:
+    body = json.dumps({"status": "ok", "server": server.name, "version": server.version}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] != "/healthz":
+            await app(scope, receive, send)
+            return
+        allowed = scope["method"] in ("GET", "HEAD")
+        await send({"type": "http.response.start", "status": 200 if allowed else 405, "headers": headers})
+        await send({"type": "http.response.body", "body": body if scope["method"] != "HEAD" else b""})
+
+    return answer

@@ -1,0 +1,213 @@
+"""Read and write the process's own pipes from an event loop.
+
+Where the loop can watch a descriptor (pipes, sockets and terminals on POSIX) no thread is involved: under a
+dozen busy threads each hop between threads costs milliseconds. Regular files, and every descriptor on
+Windows, get a daemon thread each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import queue
+import select
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+
+_CHUNK = 256 * 1024
+_HIGH = 1024 * 1024
+_FULL = 32 * 1024 * 1024
+# A pipe that polls as writable takes this much without blocking, even if it is in blocking mode (POSIX).
+_ATOMIC = getattr(select, "PIPE_BUF", 512)
+
+
+class PipeReader:
+    """Gives the bytes of a descriptor as they come."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._loop = asyncio.get_running_loop()
+        self._chunks: deque[bytes] = deque()
+        self._held = 0
+        self._arrived = asyncio.Event()
+        self._ended = False
+        self._watching = False
+        self._room = threading.Semaphore(_HIGH // _CHUNK)
+        self._threaded = not self._watch()
+        if self._threaded:
+            threading.Thread(target=self._read_in_thread, name="stdin", daemon=True).start()
+
+    async def read(self) -> bytes:
+        """Wait for some bytes; none means the end."""
+        while not self._chunks:
+            if self._ended:
+                return b""
+            self._arrived.clear()
+            await self._arrived.wait()
+        data = self._chunks.popleft()
+        self._held -= len(data)
+        if self._threaded:
+            self._room.release()
+        elif not self._watching and not self._ended and self._held < _HIGH:
+            self._watch()
+        return data
+
+    def end(self) -> None:
+        """Behave as if the other side had closed."""
+        self._ended = True
+        self._unwatch()
+        self._arrived.set()
+
+    def _watch(self) -> bool:
+        try:
+            self._loop.add_reader(self._fd, self._readable)
+        except (NotImplementedError, OSError):
+            return False
+        self._watching = True
+        return True
+
+    def _unwatch(self) -> None:
+        if self._watching:
+            self._loop.remove_reader(self._fd)
+            self._watching = False
+
+    def _readable(self) -> None:
+        try:
+            data = os.read(self._fd, _CHUNK)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            data = b""
+        self._push(data)
+        if not data or self._held >= _HIGH:
+            self._unwatch()
+
+    def _push(self, data: bytes) -> None:
+        if data:
+            self._chunks.append(data)
+            self._held += len(data)
+        else:
+            self._ended = True
+        self._arrived.set()
+
+    def _read_in_thread(self) -> None:
+        data = b"?"
+        while data:
+            self._room.acquire()
+            try:
+                data = os.read(self._fd, _CHUNK)
+            except OSError:
+                data = b""
+            with suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(self._push, data)
+
+
+class PipeWriter:
+    """Takes bytes for a descriptor, in order, without ever blocking the loop."""
+
+    def __init__(self, fd: int, on_broken: Callable[[], None]) -> None:
+        self._fd = fd
+        self._on_broken = on_broken
+        self._loop = asyncio.get_running_loop()
+        self._backlog: deque[memoryview] = deque()
+        self._held = 0
+        self._drained = asyncio.Event()
+        self._drained.set()
+        self._watching = False
+        self.broken = False
+        self._poll = self._pollable()
+        self._queue: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        if self._poll is None:
+            threading.Thread(target=self._write_in_thread, name="stdout", daemon=True).start()
+
+    async def write(self, data: bytes) -> None:
+        """Take `data`; waits while the other side is far behind."""
+        if self.broken:
+            return
+        self._held += len(data)
+        if self._held:
+            self._drained.clear()
+        if self._poll is None:
+            self._queue.put(data)
+        else:
+            self._backlog.append(memoryview(data))
+            if not self._watching:
+                self._flush()
+        if self._held > _HIGH:
+            await self._drained.wait()
+
+    async def room(self) -> None:
+        """Wait while so much is unwritten that more answers would only pile up in memory."""
+        if self._held > _FULL and not self.broken:
+            await self._drained.wait()
+
+    async def drain(self) -> None:
+        """Wait until everything is written, or nobody reads any more."""
+        await self._drained.wait()
+
+    def close(self) -> None:
+        """Stop watching; what is not written yet is lost."""
+        if self._watching:
+            self._loop.remove_writer(self._fd)
+            self._watching = False
+
+    def _pollable(self) -> select.poll | None:
+        if not hasattr(select, "poll"):
+            return None
+        try:  # only asking whether the loop could watch it
+            self._loop.add_writer(self._fd, lambda: None)
+            self._loop.remove_writer(self._fd)
+        except (NotImplementedError, OSError):
+            return None
+        poll = select.poll()
+        poll.register(self._fd, select.POLLOUT)
+        return poll
+
+    def _flush(self) -> None:
+        assert self._poll is not None
+        while self._backlog:
+            if not self._poll.poll(0):
+                if not self._watching:
+                    self._loop.add_writer(self._fd, self._flush)
+                    self._watching = True
+                return
+            try:
+                sent = os.write(self._fd, self._backlog[0][:_ATOMIC])
+            except (BlockingIOError, InterruptedError):
+                sent = 0
+            except OSError:
+                self._break()
+                return
+            self._wrote(sent)
+            left = self._backlog.popleft()[sent:]
+            if left:
+                self._backlog.appendleft(left)
+        self.close()
+
+    def _wrote(self, size: int) -> None:
+        self._held -= size
+        if self._held <= 0:
+            self._drained.set()
+
+    def _break(self) -> None:
+        self.broken = True
+        self.close()
+        self._backlog.clear()
+        self._drained.set()
+        self._on_broken()
+
+    def _write_in_thread(self) -> None:
+        while True:
+            data = memoryview(self._queue.get())
+            size = len(data)
+            try:
+                while data:
+                    data = data[os.write(self._fd, data) :]
+            except OSError:
+                with suppress(RuntimeError):
+                    self._loop.call_soon_threadsafe(self._break)
+                return
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._wrote, size)

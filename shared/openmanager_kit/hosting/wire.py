@@ -1,0 +1,175 @@
+"""JSON-RPC lines as the SDK's streams; what is not a message is answered, never fatal."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import deque
+from types import TracebackType
+from typing import Any, Self
+
+import anyio
+import mcp_types as types
+from mcp.shared.message import SessionMessage
+from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError
+
+from openmanager_kit.hosting.lines import LineSplitter, TooLong
+from openmanager_kit.hosting.pipes import PipeReader, PipeWriter
+
+_log = logging.getLogger(__name__)
+
+LONGEST_LINE = 64 * 1024 * 1024
+GRACE_S = 0.8
+_ENDLESS = ("subscriptions/listen",)
+
+
+class _Stream:
+    """What both directions share: entering and leaving close nothing that the transport still needs."""
+
+    async def aclose(self) -> None:
+        """Nothing to let go of: the transport owns the pipes."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+class Outgoing(_Stream):
+    """Writes messages; knows which requests are still unanswered."""
+
+    def __init__(self, writer: PipeWriter) -> None:
+        self._writer = writer
+        self._open: set[tuple[type, int | str]] = set()
+        self._settled = anyio.Event()
+
+    async def send(self, item: SessionMessage, /) -> None:
+        """Write one message."""
+        message = item.message
+        await self._writer.write(_encoded(message) + b"\n")
+        if isinstance(message, (types.JSONRPCResponse, types.JSONRPCError)) and message.id is not None:
+            self.settle(message.id)
+
+    async def refuse(self, code: int, text: str, request_id: int | str | None = None) -> None:
+        """Answer something that is not a message."""
+        reply = {"jsonrpc": "2.0", "id": request_id, "error": {"code": code, "message": text}}
+        await self._writer.write(json.dumps(reply, separators=(",", ":")).encode() + b"\n")
+
+    def expect(self, request_id: int | str) -> None:
+        """Remember that this request wants an answer."""
+        self._open.add((type(request_id), request_id))
+
+    def settle(self, request_id: Any) -> None:
+        """Forget a request that was answered or cancelled."""
+        self._open.discard((type(request_id), request_id))
+        if not self._open:
+            self._settled.set()
+
+    async def settled(self, within_s: float) -> None:
+        """Wait until nothing is unanswered, but not for long."""
+        self._settled = anyio.Event()
+        if self._open:
+            with anyio.move_on_after(within_s):
+                await self._settled.wait()
+
+
+class Incoming(_Stream):
+    """Reads messages; answers what is none. After the end of input it waits briefly for open requests."""
+
+    def __init__(self, reader: PipeReader, outgoing: Outgoing, on_end: Any, longest_line: int = LONGEST_LINE) -> None:
+        self._reader = reader
+        self._outgoing = outgoing
+        self._on_end = on_end
+        self._splitter = LineSplitter(longest_line)
+        self._longest_line = longest_line
+        self._ready: deque[SessionMessage | Exception] = deque()
+        self._ended = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> SessionMessage | Exception:
+        try:
+            return await self.receive()
+        except anyio.EndOfStream:
+            raise StopAsyncIteration from None
+
+    async def receive(self) -> SessionMessage | Exception:
+        """Wait for the next message.
+
+        Raises
+        ------
+        EndOfStream
+            When the client has closed its side.
+        """
+        while not self._ready:
+            if self._ended:
+                await self._outgoing.settled(GRACE_S)
+                raise anyio.EndOfStream
+            data = await self._reader.read()
+            if data:
+                lines = self._splitter.feed(data)
+            else:
+                self._ended = True
+                self._on_end()
+                lines = self._splitter.finish()
+            for line in lines:
+                await self._take(line)
+        return self._ready.popleft()
+
+    async def _take(self, line: bytes | TooLong) -> None:
+        if isinstance(line, TooLong):
+            await self._outgoing.refuse(
+                types.INVALID_REQUEST, f"message longer than {self._longest_line} bytes was thrown away"
+            )
+            return
+        if not line.strip():
+            return
+        try:
+            message = types.jsonrpc_message_adapter.validate_json(line, by_name=False)
+        except ValidationError as exc:
+            await self._refuse(line, exc)
+            return
+        match message:
+            case types.JSONRPCRequest():
+                if message.method not in _ENDLESS:
+                    self._outgoing.expect(message.id)
+            case types.JSONRPCNotification():
+                # An id that is neither text nor a whole number makes a request look like a notification.
+                if b'"id"' in line and "id" in json.loads(line):
+                    await self._outgoing.refuse(types.INVALID_REQUEST, "Invalid request: id must be text or an integer")
+                    return
+                if message.method == "notifications/cancelled":
+                    self._outgoing.settle((message.params or {}).get("requestId"))
+        self._ready.append(SessionMessage(message))
+
+    async def _refuse(self, line: bytes, exc: ValidationError) -> None:
+        if any(error["type"] == "json_invalid" for error in exc.errors(include_url=False, include_input=False)):
+            await self._outgoing.refuse(types.PARSE_ERROR, "Parse error: a line must be one JSON-RPC message in UTF-8")
+            return
+        decoded = json.loads(line)
+        if isinstance(decoded, list):
+            await self._outgoing.refuse(types.INVALID_REQUEST, "Invalid request: batches are not served")
+            return
+        known = decoded if isinstance(decoded, dict) else {}
+        if "method" not in known and ("result" in known or "error" in known):
+            _log.warning("dropped a malformed response")
+            return
+        given = known.get("id")
+        valid = isinstance(given, (str, int)) and not isinstance(given, bool)
+        await self._outgoing.refuse(
+            types.INVALID_REQUEST, "Invalid request: not a JSON-RPC 2.0 message", given if valid else None
+        )
+
+
+def _encoded(message: types.JSONRPCMessage) -> bytes:
+    try:
+        return message.model_dump_json(by_alias=True, exclude_unset=True).encode()
+    except PydanticSerializationError:
+        # A lone surrogate in somebody's data: it is no character, so a question mark takes its place.
+        dumped = message.model_dump(by_alias=True, exclude_unset=True)
+        return json.dumps(dumped, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")

@@ -1,0 +1,97 @@
+"""Which parameters the server fills in itself, and how.
+
+A parameter annotated with the SDK's `Context`, or ``Annotated[T, Resolve(get)]``, is invisible to the model.
+A resolver that is a plain function of the context runs inline: the SDK's own way takes a thread for each,
+from the forty that everything shares. Resolvers that ask the user something, depend on others or on
+arguments go the SDK's way.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Annotated, Any, get_args, get_origin
+
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.resolve import (
+    Elicit,
+    ListRoots,
+    Resolve,
+    Sample,
+    build_resolver_plans,
+    find_resolved_parameters,
+    resolve_arguments,
+)
+from mcp_types import InputRequiredResult
+
+
+class Injection:
+    """The parameters of one function that no client may give."""
+
+    def __init__(self, fn: Callable[..., Any], parameters: Mapping[str, inspect.Parameter]) -> None:
+        self._fn = fn
+        self._arguments = set(parameters)
+        self.context_name = ""
+        self.resolved: dict[str, Resolve] = {}
+        for name, parameter in parameters.items():
+            if _is_context(parameter.annotation):
+                self.context_name = name
+            elif (marker := _marker(parameter.annotation)) is not None:
+                self.resolved[name] = marker
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All parameters that are filled in here."""
+        return (self.context_name, *self.resolved) if self.context_name else tuple(self.resolved)
+
+    async def fill(self, kwargs: Mapping[str, Any], ctx: Context[Any, Any]) -> dict[str, Any] | InputRequiredResult:
+        """Find the values; an `InputRequiredResult` if the user has to be asked first."""
+        filled: dict[str, Any] = {self.context_name: ctx} if self.context_name else {}
+        if not self.resolved:
+            return filled
+        values = self._inline(ctx)
+        if values is None:
+            found = find_resolved_parameters(self._fn)
+            plans = build_resolver_plans(found, self._arguments - set(self.names))
+            resolved = await resolve_arguments(found, plans, kwargs, ctx)
+            if isinstance(resolved, InputRequiredResult):
+                return resolved
+            values = resolved
+        return filled | values
+
+    def _inline(self, ctx: Context[Any, Any]) -> dict[str, Any] | None:
+        if not self._all_plain:
+            return None
+        values = {
+            name: marker.fn(*[ctx] * count)
+            for (name, marker), count in zip(self.resolved.items(), self._arity, strict=True)
+        }
+        asks = any(isinstance(value, (Elicit, Sample, ListRoots)) for value in values.values())
+        return None if asks else values
+
+    @cached_property
+    def _arity(self) -> list[int]:
+        return [len(inspect.signature(marker.fn).parameters) for marker in self.resolved.values()]
+
+    @cached_property
+    def _all_plain(self) -> bool:
+        return all(_is_plain(marker.fn) for marker in self.resolved.values())
+
+
+def _is_plain(fn: Callable[..., Any]) -> bool:
+    if inspect.iscoroutinefunction(fn) or not inspect.isfunction(fn):
+        return False
+    parameters = inspect.signature(fn, eval_str=True).parameters.values()
+    return len(parameters) <= 1 and all(_is_context(parameter.annotation) for parameter in parameters)
+
+
+def _is_context(annotation: Any) -> bool:
+    origin = get_origin(annotation) or annotation
+    return isinstance(origin, type) and issubclass(origin, Context)
+
+
+def _marker(annotation: Any) -> Resolve | None:
+    if get_origin(annotation) is not Annotated:
+        return None
+    return next((item for item in get_args(annotation)[1:] if isinstance(item, Resolve)), None)

@@ -1,0 +1,193 @@
+"""A profile says which servers run, over which source, and where their state lives."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from openmanager_core.errors import ConfigError
+from openmanager_core.source.settings import SourceSettings
+from openmanager_kit.choosing import Chosen, choose
+from openmanager_kit.limits import Limits
+from openmanager_kit.settings import CONFIG_VARIABLE, DEFAULT_PROFILE, TABLE
+
+_SECTIONS = sorted({setting.section for setting in TABLE if setting.section})
+_TOP = ("description", "servers", *(setting.name for setting in TABLE if not setting.section))
+_MOST_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class HttpSettings:
+    """The ``[http]`` section, after flags and variables; each field as in the settings table."""
+
+    enabled: bool = False
+    host: str = "127.0.0.1"
+    port: int = 8765
+    allowed_hosts: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
+    token_env: str = ""
+    sessions: bool = False
+    body_bytes: int = 4 * 1024 * 1024
+    requests: int = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A profile with everything settled.
+
+    Attributes
+    ----------
+    name
+        The name or path it was asked for by.
+    sections
+        Server name to its own section, not yet checked: each server brings its own model.
+    """
+
+    name: str
+    description: str
+    servers: tuple[str, ...]
+    file: Path
+    source: SourceSettings = field(default_factory=SourceSettings)
+    http: HttpSettings = field(default_factory=HttpSettings)
+    limits: Limits = field(default_factory=Limits)
+    home: Path = Path()
+    log_level: str = "WARNING"
+    read_only: bool = False
+    sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def config_dir() -> Path:
+    """Find the shipped profiles: beside the installed package, or in the checkout."""
+    packaged = Path(__file__).parent / "configs"
+    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "configs"
+
+
+def shipped_profiles() -> list[str]:
+    """Name the profiles that come with the package."""
+    return sorted(path.stem for path in config_dir().glob("*.toml"))
+
+
+def load_profile(name_or_path: str, flags: Mapping[str, Any], environ: Mapping[str, str]) -> Profile:
+    """Read a profile and settle every setting.
+
+    Parameters
+    ----------
+    name_or_path
+        A shipped profile by name, one's own by the path of its TOML file; empty for ``OPENMANAGER_CONFIG``,
+        else `development`.
+    flags
+        Setting key to what was typed, for the flags that were.
+
+    Raises
+    ------
+    ConfigError
+        Names the file and the key, what was said and what is allowed.
+    """
+    name = name_or_path or environ.get(CONFIG_VARIABLE, "") or DEFAULT_PROFILE
+    file = _file(name)
+    raw = _read(file)
+    servers = _servers(raw, file)
+    for key, value in raw.items():
+        _check_key(key, value, servers, file)
+    chosen = choose(raw, file, flags, environ)
+    source = _part(chosen, "source")
+    source["kind"] = _implied_kind(chosen)
+    return Profile(
+        name=name,
+        description=_text(raw, "description", file),
+        servers=servers,
+        file=file,
+        source=SourceSettings(**source),
+        http=HttpSettings(**_part(chosen, "http")),
+        limits=Limits(**_part(chosen, "limits")),
+        home=_home(chosen["state.home"].value),
+        log_level=chosen["log.level"].value,
+        read_only=chosen["read_only"].value,
+        sections={server: raw.get(server, {}) for server in servers},
+    )
+
+
+def _part(chosen: Mapping[str, Chosen], section: str) -> dict[str, Any]:
+    return {key.partition(".")[2]: entry.value for key, entry in chosen.items() if key.startswith(f"{section}.")}
+
+
+def _implied_kind(chosen: Mapping[str, Chosen]) -> str:
+    """Take the kind that was said, unless a Prometheus address or a recording was given with more weight."""
+    kind = chosen["source.kind"]
+    for key, implied in (("source.url", "prometheus"), ("source.path", "recorded")):
+        if chosen[key].value and chosen[key].origin in ("flag", "variable") and chosen[key].outranks(kind):
+            return implied
+    return str(kind.value)
+
+
+def _file(name: str) -> Path:
+    if not name.endswith(".toml") and "/" not in name and "\\" not in name:
+        shipped = shipped_profiles()
+        if name not in shipped:
+            near = get_close_matches(name[:100], shipped, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise ConfigError(f"there is no profile {name!r}: the shipped ones are {', '.join(shipped)}{hint}")
+        return config_dir() / f"{name}.toml"
+    return Path(name).expanduser()
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        if file.stat().st_size > _MOST_BYTES:
+            raise ConfigError(f"{file}: larger than {_MOST_BYTES} bytes")
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except OSError as exc:
+        raise ConfigError(f"{file}: cannot be read: {exc.strerror or exc}") from exc
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as exc:
+        raise ConfigError(f"{file}: is not valid TOML: {exc}") from exc
+
+
+def _servers(raw: Mapping[str, Any], file: Path) -> tuple[str, ...]:
+    from openmanager_kit.registry import SERVERS
+
+    listed = raw.get("servers")
+    known = ", ".join(SERVERS)
+    if not isinstance(listed, list) or not listed or not all(isinstance(name, str) for name in listed):
+        raise ConfigError(f"servers, {file}: must be a list of server names ({known}), got {listed!r}")
+    for name in listed:
+        if name not in SERVERS:
+            raise ConfigError(f"servers, {file}: there is no server {name!r}; the servers are {known}")
+    if len(set(listed)) != len(listed):
+        raise ConfigError(f"servers, {file}: lists a server twice: {', '.join(listed)}")
+    return tuple(listed)
+
+
+def _check_key(key: str, value: Any, servers: tuple[str, ...], file: Path) -> None:
+    if key in _TOP:
+        return
+    if key not in _SECTIONS and key not in servers:
+        known = ", ".join((*_TOP, *(f"[{section}]" for section in (*_SECTIONS, *servers))))
+        raise ConfigError(f"{key}, {file}: no listed server owns it, and it is no setting; known here: {known}")
+    if not isinstance(value, dict):
+        raise ConfigError(f"{key}, {file}: must be a section, got {value!r}")
+    if key in _SECTIONS:
+        names = [setting.name for setting in TABLE if setting.section == key]
+        for name in value:
+            if name not in names:
+                near = get_close_matches(name[:100], names, n=1)
+                hint = f"; did you mean {near[0]}?" if near else ""
+                raise ConfigError(f"{key}.{name}, {file}: is no setting; [{key}] has {', '.join(names)}{hint}")
+
+
+def _text(raw: Mapping[str, Any], key: str, file: Path) -> str:
+    value = raw.get(key, "")
+    if not isinstance(value, str):
+        raise ConfigError(f"{key}, {file}: must be text, got {value!r}")
+    return value
+
+
+def _home(said: str) -> Path:
+    if said:
+        return Path(said)
+    import platformdirs
+
+    return platformdirs.user_data_path("openmanager", appauthor=False)

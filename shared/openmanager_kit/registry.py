@@ -1,0 +1,107 @@
+"""Which servers there are. A new one is a folder and one line here; nothing is imported before it is needed."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from openmanager_core.errors import ConfigError
+from openmanager_core.source.settings import SourceSettings
+from openmanager_kit.limits import Limits
+
+if TYPE_CHECKING:
+    from openmanager_kit.profile import Profile
+    from openmanager_kit.server import OpenManagerServer
+    from openmanager_kit.tools import Tool
+
+SERVERS: dict[str, str] = {"openmanager-local": "openmanager_local.server"}
+"""Server name: module with ``build(settings: ServerSettings) -> OpenManagerServer``, ``TOOLS`` and, for a
+section of its own in a profile, ``Section`` (a frozen pydantic model that forbids extra keys)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """Everything that one server is built from.
+
+    Attributes
+    ----------
+    name, profile
+        The server's and the profile's.
+    home
+        The folder of all state; it may not exist yet.
+    section
+        The server's own section, as its ``Section`` model; None if it has none.
+    """
+
+    name: str
+    profile: str = ""
+    source: SourceSettings = field(default_factory=SourceSettings)
+    home: Path = Path()
+    read_only: bool = False
+    limits: Limits = field(default_factory=Limits)
+    section: Any = None
+
+
+def settings_for(profile: Profile, name: str) -> ServerSettings:
+    """Take from a profile what one server needs.
+
+    Raises
+    ------
+    ConfigError
+        If the profile does not list the server, or its own section is not what its model wants.
+    """
+    if name not in profile.servers:
+        raise ConfigError(f"profile {profile.name} does not list {name}; it lists {', '.join(profile.servers)}")
+    return ServerSettings(
+        name=name,
+        profile=profile.name,
+        source=profile.source,
+        home=profile.home,
+        read_only=profile.read_only,
+        limits=profile.limits,
+        section=_section(profile, name),
+    )
+
+
+def build_server(profile: Profile, name: str) -> OpenManagerServer:
+    """Build one server of a profile; it opens nothing before its first call.
+
+    Raises
+    ------
+    ConfigError
+        If the profile does not list the server, or it cannot be built from these settings.
+    """
+    settings = settings_for(profile, name)
+    server: OpenManagerServer = _module(name).build(settings)
+    return server
+
+
+def tools_of(name: str) -> tuple[Tool, ...]:
+    """Name the tools of a server without building it."""
+    return tuple(_module(name).TOOLS)
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(SERVERS[name])
+
+
+def _section(profile: Profile, name: str) -> Any:
+    raw = profile.sections.get(name, {})
+    model = getattr(_module(name), "Section", None)
+    if model is None:
+        if raw:
+            raise ConfigError(f"{name}, {profile.file}: the server has no settings of its own, got {', '.join(raw)}")
+        return None
+    from pydantic import ValidationError
+
+    try:
+        return model.model_validate(dict(raw))
+    except ValidationError as exc:
+        first = exc.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in (name, *first["loc"]))
+        known = ", ".join(model.model_fields)
+        raise ConfigError(
+            f"{key}, {profile.file}: {first['msg']}, got {first['input']!r}; [{name}] has {known}"
+        ) from exc

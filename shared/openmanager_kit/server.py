@@ -1,0 +1,334 @@
+"""The MCP server class of all our servers: what the SDK leaves out, in one place.
+
+Added to the SDK's `MCPServer`: strict arguments and readable refusals, a deadline and a share of the machine per
+call, progress and cancellation that reach the threads, domain errors as text that the model can act upon,
+crashes as an id, list pagination, schemas that every client takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from difflib import get_close_matches
+from functools import partial
+from typing import Any, TypeVar
+
+import anyio
+from mcp.server.caching import CacheableMethod, CacheHint
+from mcp.server.context import ServerRequestContext
+from mcp.server.lowlevel.helper_types import ReadResourceContents
+from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.exceptions import ResourceError, ToolError
+from mcp.server.subscriptions import ToolsListChanged
+from mcp.shared.exceptions import MCPError
+from mcp_types import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    CallToolResult,
+    GetPromptResult,
+    Icon,
+    InputRequiredResult,
+    ListPromptsResult,
+    ListResourcesResult,
+    ListResourceTemplatesResult,
+    ListToolsResult,
+    PaginatedRequestParams,
+    ToolAnnotations,
+)
+from mcp_types import Tool as ListedTool
+from pydantic.networks import AnyUrl
+
+from openmanager_core.errors import FleetError, JobCancelled
+from openmanager_kit import cursors, failures, logs
+from openmanager_kit import version as distribution_version
+from openmanager_kit.arguments import shown
+from openmanager_kit.calls import BoundTool, Busy, refuse_if_too_large
+from openmanager_kit.limits import Limits
+from openmanager_kit.schemas import Schema
+from openmanager_kit.tools import DEADLINE_S, Tool
+
+Entry = TypeVar("Entry")
+
+PAGE_SIZE = 200
+_CLOSE_S = 0.5
+_LISTS: tuple[CacheableMethod, ...] = ("tools/list", "resources/list", "resources/templates/list", "prompts/list")
+LIST_HINTS: Mapping[CacheableMethod, CacheHint] = {method: CacheHint(ttl_ms=300_000) for method in _LISTS}
+"""Lists change only when a server restarts: clients may keep them for five minutes."""
+
+Lifespan = Callable[[MCPServer[Any]], AbstractAsyncContextManager[Any]]
+
+
+@asynccontextmanager
+async def _closing_the_state(server: MCPServer[Any]) -> AsyncIterator[Any]:
+    state = getattr(server, "state", None)
+    try:
+        yield state
+    finally:
+        await failures.aclose(state, _CLOSE_S)
+
+
+class OpenManagerServer(MCPServer[Any]):
+    """An MCP server made of `Tool` values around one state object.
+
+    Parameters
+    ----------
+    name, title, instructions, version
+        What clients show; `instructions` tell the model when to use this server. The version is the
+        distribution's, unless given.
+    state
+        Whatever the tools work on; `tools.state_of(ctx)` gives it back. Its ``aclose()``, if it has one, is
+        awaited when the server ends.
+    tools
+        Listed in this order. With `read_only` those that write are left out.
+    limits
+        See `Limits`.
+    page_size
+        Entries on one page of a list.
+    outlines
+        Whether the list sketches what each tool answers; structured content goes out either way.
+    lifespan
+        Replaces the closing of `state`; everything else goes to `MCPServer`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        state: Any = None,
+        tools: Sequence[Tool] = (),
+        read_only: bool = False,
+        limits: Limits | None = None,
+        page_size: int = PAGE_SIZE,
+        outlines: bool = True,
+        cache_hints: Mapping[CacheableMethod, CacheHint] | None = None,
+        lifespan: Lifespan | None = None,
+        version: str | None = None,
+        **options: Any,
+    ) -> None:
+        self.state = state
+        self.limits = limits or Limits()
+        self._read_only = read_only
+        self._page_size = page_size
+        self._outlines = outlines
+        self._threads = anyio.CapacityLimiter(self.limits.threads)
+        self._waiting = 0
+        self.room: Callable[[], Awaitable[None]] | None = None
+        """Set by a transport: waits while its client is so far behind that answers pile up."""
+        self._bound: dict[str, BoundTool] = {}
+        self._aliases: dict[str, str] = {}
+        with logs.left_alone():
+            super().__init__(
+                name,
+                cache_hints=LIST_HINTS if cache_hints is None else cache_hints,
+                lifespan=lifespan or _closing_the_state,
+                version=distribution_version() if version is None else version,
+                **options,
+            )
+        for tool in tools:
+            self.add(tool)
+
+    # -- the inventory ---------------------------------------------------------------------------------------
+
+    def add(
+        self,
+        tool: Tool,
+        *,
+        annotations: ToolAnnotations | None = None,
+        icons: list[Icon] | None = None,
+        structured: bool = True,
+    ) -> None:
+        """Serve one more tool; one that writes is left out of a read-only server.
+
+        Raises
+        ------
+        ValueError
+            If one of its names is taken.
+        """
+        if self._read_only and not tool.read_only:
+            return
+        taken = [name for name in (tool.name, *tool.aliases) if name in self._bound or name in self._aliases]
+        if taken:
+            raise ValueError(f"{self.name} has a tool named {taken[0]} already")
+        self._bound[tool.name] = BoundTool(
+            tool, self.limits, annotations=annotations, icons=icons, structured=structured, outlined=self._outlines
+        )
+        self._aliases.update(dict.fromkeys(tool.aliases, tool.name))
+
+    def add_tool(
+        self,
+        fn: Callable[..., Any],
+        name: str | None = None,
+        title: str | None = None,
+        description: str | None = None,
+        annotations: ToolAnnotations | None = None,
+        icons: list[Icon] | None = None,
+        meta: dict[str, Any] | None = None,
+        structured_output: bool | None = None,
+        input_schema: Schema | None = None,
+    ) -> None:
+        """Serve a function the SDK's way (its decorator `tool` and its extensions come through here).
+
+        A given `input_schema` is listed word for word instead of the one that every client takes.
+        """
+        about = annotations or ToolAnnotations()
+        tool = Tool(
+            fn=fn,
+            name=name or fn.__name__,
+            title=title or "",
+            description=description or fn.__doc__ or "",
+            read_only=bool(about.read_only_hint),
+            deadline_s=DEADLINE_S,
+            meta=meta,
+        )
+        self.add(tool, annotations=about, icons=icons, structured=structured_output is not False)
+        if input_schema is not None and tool.name in self._bound:
+            self._bound[tool.name].input_schema = input_schema
+
+    def remove_tool(self, name: str) -> None:
+        """Serve a tool no longer; `announce_tools` tells the clients."""
+        if self._bound.pop(name, None) is None:
+            raise ToolError(f"Unknown tool: {name}")
+        self._aliases = {alias: target for alias, target in self._aliases.items() if target != name}
+
+    async def announce_tools(self) -> None:
+        """Tell clients that subscribed to it that the list of tools has changed."""
+        await self._subscriptions.publish(ToolsListChanged())
+
+    @property
+    def tools(self) -> tuple[Tool, ...]:
+        """The tools that are served."""
+        return tuple(bound.tool for bound in self._bound.values())
+
+    async def list_tools(self) -> list[ListedTool]:
+        """List the tools in the order in which they were added."""
+        return [bound.listed for bound in self._bound.values()]
+
+    def _tool_input_schema(self, name: str) -> Schema | None:
+        bound = self._find(name)
+        return None if bound is None else bound.input_schema
+
+    def _find(self, name: str) -> BoundTool | None:
+        return self._bound.get(self._aliases.get(name, name))
+
+    # -- calls -----------------------------------------------------------------------------------------------
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
+    ) -> CallToolResult | InputRequiredResult:
+        """Call a tool.
+
+        Raises
+        ------
+        ToolError
+            With text for the model: what was wrong with the call, what the domain said, or the id of a crash.
+        MCPError
+            If there is no such tool, or the tool raised one.
+        """
+        bound = self._find(name)
+        if bound is None:
+            near = get_close_matches(name[:100], self._bound, n=3, cutoff=0.5)
+            hint = f"; did you mean {', '.join(near)}?" if near else ""
+            raise MCPError(code=INVALID_PARAMS, message=f"Unknown tool: {shown(name)}{hint}")
+        ctx = context or Context(mcp_server=self, subscriptions=self._subscriptions)
+        try:
+            kwargs = bound.arguments.check(arguments)
+            result = await bound.run(kwargs, ctx, self._threads, partial(self._turn, bound))
+            refuse_if_too_large(result, self.limits)
+            return result
+        except FleetError as exc:
+            raise ToolError(str(exc)) from exc
+        except JobCancelled as exc:
+            raise ToolError("cancelled: the work was stopped before it was done.") from exc
+        except (MCPError, ToolError, ResourceError):
+            raise
+        except Exception as exc:
+            raise ToolError(failures.crash(exc, f"tool {name}")) from exc
+
+    @asynccontextmanager
+    async def _turn(self, bound: BoundTool) -> AsyncIterator[None]:
+        """Wait for a place among the calls of this tool."""
+        if self._waiting >= self.limits.waiting:
+            raise Busy(f"{self._waiting} calls are waiting already", hint="again in a few seconds")
+        self._waiting += 1
+        try:
+            await bound.turn.acquire()
+        finally:
+            self._waiting -= 1
+        try:
+            if self.room is not None:
+                await self.room()
+            yield
+        finally:
+            bound.turn.release()
+
+    # -- resources and prompts -------------------------------------------------------------------------------
+
+    async def read_resource(
+        self, uri: AnyUrl | str, context: Context[Any, Any] | None = None
+    ) -> Iterable[ReadResourceContents] | InputRequiredResult:
+        """Read a resource within the usual deadline; domain errors keep their text."""
+        with failures.resource_errors(str(uri)):
+            reading = super().read_resource(uri, context)
+            return await failures.in_time(reading, f"resource {shown(str(uri))}", DEADLINE_S)
+
+    async def get_prompt(
+        self, name: str, arguments: dict[str, Any] | None = None, context: Context[Any, Any] | None = None
+    ) -> GetPromptResult | InputRequiredResult:
+        """Render a prompt; what the caller got wrong is said in a protocol error."""
+        prompt = self._prompt_manager.get_prompt(name)
+        if prompt is None:
+            known = ", ".join(prompt.name for prompt in self._prompt_manager.list_prompts()) or "none"
+            raise MCPError(code=INVALID_PARAMS, message=f"Unknown prompt: {shown(name)}; there are: {known}")
+        wanted = {argument.name: argument.required for argument in prompt.arguments or []}
+        given = set(arguments or {})
+        missing = [argument for argument, required in wanted.items() if required and argument not in given]
+        unknown = sorted(given - set(wanted))
+        if missing or unknown:
+            what = f"misses {', '.join(missing)}" if missing else f"does not take {', '.join(map(shown, unknown))}"
+            raise MCPError(code=INVALID_PARAMS, message=f"Prompt {name} {what}; its arguments: {', '.join(wanted)}")
+        try:
+            rendering = super().get_prompt(name, arguments, context)
+            return await failures.in_time(rendering, f"prompt {name}", DEADLINE_S)
+        except MCPError:
+            raise
+        except Exception as exc:
+            domain = failures.domain_error(exc)
+            if domain is not None:
+                raise MCPError(code=INVALID_PARAMS, message=str(domain)) from exc
+            raise MCPError(code=INTERNAL_ERROR, message=failures.crash(exc, f"prompt {name}")) from exc
+
+    # -- lists, page by page ---------------------------------------------------------------------------------
+
+    async def _handle_list_tools(
+        self, ctx: ServerRequestContext[Any, Any], params: PaginatedRequestParams | None
+    ) -> ListToolsResult:
+        page, after = self._page(await self.list_tools(), params, "tools")
+        return ListToolsResult(tools=page, next_cursor=after)
+
+    async def _handle_list_resources(
+        self, ctx: ServerRequestContext[Any, Any], params: PaginatedRequestParams | None
+    ) -> ListResourcesResult:
+        page, after = self._page(await self.list_resources(), params, "resources")
+        return ListResourcesResult(resources=page, next_cursor=after)
+
+    async def _handle_list_resource_templates(
+        self, ctx: ServerRequestContext[Any, Any], params: PaginatedRequestParams | None
+    ) -> ListResourceTemplatesResult:
+        page, after = self._page(await self.list_resource_templates(), params, "templates")
+        return ListResourceTemplatesResult(resource_templates=page, next_cursor=after)
+
+    async def _handle_list_prompts(
+        self, ctx: ServerRequestContext[Any, Any], params: PaginatedRequestParams | None
+    ) -> ListPromptsResult:
+        page, after = self._page(await self.list_prompts(), params, "prompts")
+        return ListPromptsResult(prompts=page, next_cursor=after)
+
+    def _page(
+        self, entries: list[Entry], params: PaginatedRequestParams | None, what: str
+    ) -> tuple[list[Entry], str | None]:
+        try:
+            start = cursors.decode(params.cursor if params is not None else None, (self.name, what))
+        except FleetError as exc:
+            raise MCPError(code=INVALID_PARAMS, message=str(exc)) from exc
+        end = start + self._page_size
+        return entries[start:end], cursors.encode(end, (self.name, what)) if end < len(entries) else None

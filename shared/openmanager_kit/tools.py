@@ -1,0 +1,103 @@
+"""A tool is a value before any server exists: what it is called, what it may do, how long it may take."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mcp.server.mcpserver import Context
+
+DEADLINE_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A function that a model may call, and what its caller should know.
+
+    Attributes
+    ----------
+    fn
+        Plain function, sync or async; parameters annotated ``Annotated[T, Resolve(get)]`` are filled by the server.
+    name, title, description
+        `name` is the function's own, `description` its docstring.
+    read_only, destructive, idempotent, open_world
+        The protocol's annotations; `open_world` says that it speaks to systems outside of this process's reach.
+    deadline_s
+        After so many seconds the call is stopped and answered with ``deadline_exceeded``.
+    aliases
+        Former names: callable, not listed.
+    meta
+        The tool's ``_meta`` in the list.
+    """
+
+    fn: Callable[..., Any]
+    name: str
+    title: str
+    description: str
+    read_only: bool
+    destructive: bool = False
+    idempotent: bool = False
+    open_world: bool = False
+    deadline_s: float = DEADLINE_S
+    aliases: tuple[str, ...] = ()
+    meta: dict[str, Any] | None = field(default=None, hash=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.deadline_s <= 0:
+            raise ValueError(f"deadline_s of tool {self.name} must be above 0, got {self.deadline_s}")
+
+    def formerly(self, *names: str) -> Tool:
+        """Make the same tool answer to its former names too."""
+        return replace(self, aliases=(*self.aliases, *names))
+
+
+def reads(fn: Callable[..., Any], title: str, *, deadline_s: float = DEADLINE_S, open_world: bool = False) -> Tool:
+    """Declare a tool that changes nothing."""
+    return Tool(
+        fn=fn,
+        name=fn.__name__,
+        title=title,
+        description=_description(fn),
+        read_only=True,
+        idempotent=True,
+        open_world=open_world,
+        deadline_s=deadline_s,
+    )
+
+
+def writes(
+    fn: Callable[..., Any],
+    title: str,
+    *,
+    destructive: bool = False,
+    idempotent: bool = False,
+    deadline_s: float = DEADLINE_S,
+    open_world: bool = False,
+) -> Tool:
+    """Declare a tool that changes something; `destructive` if what was there may be gone afterwards."""
+    return Tool(
+        fn=fn,
+        name=fn.__name__,
+        title=title,
+        description=_description(fn),
+        read_only=False,
+        destructive=destructive,
+        idempotent=idempotent,
+        open_world=open_world,
+        deadline_s=deadline_s,
+    )
+
+
+def _description(fn: Callable[..., Any]) -> str:
+    text = inspect.cleandoc(fn.__doc__ or "")
+    if not text:
+        raise ValueError(f"tool {fn.__name__} has no docstring, and so no description")
+    return text
+
+
+def state_of(ctx: Context) -> Any:
+    """Give the state object that the server behind this call was built with."""
+    return ctx.mcp_server.state  # type: ignore[attr-defined]
