@@ -1,20 +1,19 @@
-"""Candidate causes from symptoms and blame: formed per place and kind, explained away, scored and put into words."""
+"""Candidate causes from symptoms and blame: formed per place and kind, explained away and scored."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 
-from openmanager_core.analysis._fleet_bins import Grid
-from openmanager_core.analysis._fleet_blame import SURGE_RATIO, Blame
-from openmanager_core.analysis._fleet_symptoms import Symptom, unit_of
+from openmanager_core.analysis._fleet_blame import SURGE_RATIO
+from openmanager_core.analysis._fleet_scene import Candidate, Scene
+from openmanager_core.analysis._fleet_symptoms import Symptom
+from openmanager_core.analysis._fleet_words import told, when
 from openmanager_core.findings import Cause
-from openmanager_core.fleet import Change, Fleet
 
 _WEIGHT = {
     "crash": 4.0,
@@ -31,8 +30,9 @@ _WEIGHT = {
 """How much a symptom of full effect says about its cause: what cannot follow from anything else says most."""
 _HARM_WEIGHT = 2.5
 """What users feel: full slowness or many errors at the place itself."""
-_SPREAD_WEIGHT = 1.0
-"""Callers that began to suffer no earlier."""
+_SPREAD_WEIGHT = 1.5
+"""Callers that began to suffer no earlier, or callees that got the extra requests."""
+_UNFELT = 0.7
 _MOST_MEMBERS = 0.6
 """From this share of a cluster's members on, the cluster is meant and not each server."""
 _FOLLOWS = 0.25
@@ -44,69 +44,32 @@ _HARMLESS = 0.6
 _ENVIRONMENT = {"production": 1.0, "unknown": 1.0, "staging": 0.7, "development": 0.5}
 _LOAD_MOVES = {"network_loss": 0.03, "memory_leak": 0.08}
 """Rises up to here can follow from overload alone."""
+_MOST_FORMED = 120
+"""Every candidate is weighed against every other; the weakest of very many can not be the cause."""
 _CHANGE_FACTOR = 1.5
 _CHANGE_BEFORE_S = 1800.0
 _CHANGE_AFTER_S = 120.0
 _MIN_SCORE = {"traffic_surge": 1.5, "cpu_saturation": 1.9, "slow_dependency": 1.9, "bad_deployment": 1.9}
 _MIN_SCORE_SURE = 1.0
 """What load does by itself has to be large to be a cause; lost packets or a filling disk need not be."""
-_MOST_EXPLAINED = 50
 _RESOURCE = ("crash", "network_loss", "noisy_neighbour", "clock_skew", "memory_leak", "disk_filling", "cpu_saturation")
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """Everything the ranking looks at besides the symptoms."""
-
-    hosts: tuple[str, ...]
-    edges_s: Grid
-    cluster_of: tuple[str, ...]
-    fleet: Fleet
-    harm: Blame
-    changes: tuple[Change, ...]
-
-    @property
-    def slack(self) -> int:
-        """Bins within which two onsets count as one."""
-        return max(2, (len(self.edges_s) - 1) // 12)
-
-    def members_in_view(self, cluster: str) -> list[int]:
-        """Rows of a cluster's members."""
-        return [i for i, c in enumerate(self.cluster_of) if c == cluster]
-
-
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    node: str
-    level: Literal["server", "cluster"]
-    cluster: str
-    kind: str
-    symptoms: tuple[Symptom, ...]
-    first: int
-    score: float
-    notes: tuple[str, ...] = ()
-    change: str = ""
-
-    @property
-    def lead(self) -> Symptom:
-        """The symptom that says most."""
-        return max(self.symptoms, key=lambda s: (s.kind not in ("latency", "errors"), s.effect))
 
 
 def rank(scene: Scene, symptoms: Sequence[Symptom], top: int) -> list[Cause]:
     """Form the candidates, take off what others explain, and put the best into words."""
-    formed = _places(scene, symptoms) + _surges(scene, symptoms)
-    best: dict[tuple[str, str], _Candidate] = {}
+    formed = sorted(_places(scene, symptoms) + _surges(scene, symptoms), key=lambda c: -c.score)[:_MOST_FORMED]
+    formed = [_with_spread(c, scene, symptoms) for c in formed]
+    best: dict[tuple[str, str], Candidate] = {}
     for c in (_with_change(c, scene) for c in _explained(formed, scene)):
         if (c.node, c.kind) not in best or c.score > best[c.node, c.kind].score:
             best[c.node, c.kind] = c
     formed = list(best.values())
     enough = [c for c in formed if c.score >= _MIN_SCORE.get(c.kind, _MIN_SCORE_SURE)]
     formed = sorted(enough, key=lambda c: (-c.score, c.first, c.node))
-    return _told(formed[:top], formed, scene, symptoms)
+    return told(formed[:top], formed, scene, symptoms)
 
 
-def _places(scene: Scene, symptoms: Sequence[Symptom]) -> list[_Candidate]:
+def _places(scene: Scene, symptoms: Sequence[Symptom]) -> list[Candidate]:
     """One candidate per place and kind, at the level of the cluster where most members show it."""
     by_place: dict[str, dict[str, list[Symptom]]] = defaultdict(lambda: defaultdict(list))
     for s in symptoms:
@@ -129,7 +92,7 @@ def _whole(found: Sequence[Symptom], rows: Sequence[int]) -> bool:
 
 def _of_kind(
     scene: Scene, place: str, kind: str, found: list[Symptom], rows: list[int], kinds: dict[str, list[Symptom]]
-) -> list[_Candidate]:
+) -> list[Candidate]:
     """Candidates of one resource kind at one place; slowness and errors of the same servers add to them."""
     soft = [s for k in ("latency", "errors") for s in kinds.get(k, ())]
     if _whole(found, rows):
@@ -148,11 +111,11 @@ def _of_kind(
         harm = max((s.effect for s in timely), default=0.0)
         cluster = place if place in scene.harm.clusters else ""
         score = _WEIGHT[kind] * effect + _HARM_WEIGHT * min(1.0, harm)
-        out.append(_Candidate(node, level, cluster, kind, (*mine, *timely), first, score))
+        out.append(Candidate(node, level, cluster, kind, (*mine, *timely), first, score))
     return out
 
 
-def _soft(scene: Scene, place: str, kinds: dict[str, list[Symptom]], rows: list[int]) -> list[_Candidate]:
+def _soft(scene: Scene, place: str, kinds: dict[str, list[Symptom]], rows: list[int]) -> list[Candidate]:
     """Slowness and errors that a cluster does not pass on from its callees."""
     latency, errors = kinds.get("latency", []), kinds.get("errors", [])
     if not latency and not errors:
@@ -172,45 +135,45 @@ def _soft(scene: Scene, place: str, kinds: dict[str, list[Symptom]], rows: list[
     hit = {s.host for s in lead}
     cluster = place if place in scene.harm.clusters else ""
     if _whole(lead, rows) or (cluster and len(hit) > 2):
-        return [_Candidate(place, "cluster", cluster, kind, tuple(found), first, score)]
+        return [Candidate(place, "cluster", cluster, kind, tuple(found), first, score)]
     return [
-        _Candidate(scene.hosts[h], "server", cluster, kind, tuple(s for s in found if s.host == h), first, score)
+        Candidate(scene.hosts[h], "server", cluster, kind, tuple(s for s in found if s.host == h), first, score)
         for h in sorted(hit)
     ]
 
 
-def _surges(scene: Scene, symptoms: Sequence[Symptom]) -> list[_Candidate]:
+def _surges(scene: Scene, symptoms: Sequence[Symptom]) -> list[Candidate]:
     """Clusters that get more requests, blamed where no caller's surge explains it."""
     out = []
-    below = _closure(scene.fleet, downwards=True)
     for k, cluster in enumerate(scene.harm.clusters):
         ratio = float(scene.harm.surge[k])
         if ratio < SURGE_RATIO:
             continue
         first = int(scene.harm.surge_first[k])
-        place = {cluster, *below.get(cluster, ())}
+        place = {cluster, *scene.below.get(cluster, ())}
         hurt = [s for s in symptoms if scene.cluster_of[s.host] in place and s.kind in _HURTS and s.last > first]
         mine = [s for s in hurt if scene.cluster_of[s.host] == cluster and s.kind in ("latency", "errors")]
         effect = float(min(1.2, np.log(ratio) / np.log(3.0)))
         row = scene.members_in_view(cluster)[0]
         sign = Symptom(row, "traffic_surge", "requests_per_s", effect, 0.0, first, first + 1, ratio, 1.0)
         score = _WEIGHT["traffic_surge"] * effect + _HARM_WEIGHT * min(1.0, max((s.effect for s in mine), default=0.0))
-        onward = [c for j, c in enumerate(scene.harm.clusters) if scene.harm.carried[j] and c in below.get(cluster, ())]
+        onward = [
+            c for j, c in enumerate(scene.harm.clusters) if scene.harm.carried[j] and c in scene.below.get(cluster, ())
+        ]
         score += _SPREAD_WEIGHT * bool(onward)
         # more requests that are served as well as before hurt nobody yet
         score *= 1.0 if max((s.effect for s in hurt), default=0.0) >= _LEAST_HARM else _HARMLESS
         score *= _FOLLOWS if scene.harm.carried[k] else 1.0
-        out.append(_Candidate(cluster, "cluster", cluster, "traffic_surge", (sign, *mine), first, score))
+        out.append(Candidate(cluster, "cluster", cluster, "traffic_surge", (sign, *mine), first, score))
     return out
 
 
-def _explained(formed: list[_Candidate], scene: Scene) -> list[_Candidate]:
+def _explained(formed: list[Candidate], scene: Scene) -> list[Candidate]:
     """Lower what a stronger cause at the same place, below it in the call graph, or above it explains."""
-    below = _closure(scene.fleet, downwards=True)
     out = []
     for c in formed:
         earlier = [o for o in formed if o is not c and o.first <= c.first + scene.slack]
-        factor = _FOLLOWS if any(_explains_away(o, c, scene, below) for o in earlier) else 1.0
+        factor = _FOLLOWS if any(_explains_away(o, c, scene) for o in earlier) else 1.0
         factor *= _importance(c, scene)
         earliest = min((o.first for o in formed if o.score >= 0.5 * c.score), default=c.first)
         late = max(0, c.first - earliest - scene.slack) / (len(scene.edges_s) - 1)
@@ -218,20 +181,20 @@ def _explained(formed: list[_Candidate], scene: Scene) -> list[_Candidate]:
     return out
 
 
-def _explains_away(other: _Candidate, c: _Candidate, scene: Scene, below: dict[str, set[str]]) -> bool:
+def _explains_away(other: Candidate, c: Candidate, scene: Scene) -> bool:
     """Whether `c` is what one would see anyway, given `other`."""
     here = bool(c.cluster) and other.cluster == c.cluster
     if other.kind == "traffic_surge":
         k = scene.harm.at(c.cluster) if c.cluster else None
         # a cluster that is already full serves no more, so its requests need not show the surge
         felt = (k is not None and scene.harm.surge[k] > 1.0) or abs(other.first - c.first) <= scene.slack
-        above = felt and (here or c.cluster in below.get(other.cluster, ()))
+        above = felt and (here or c.cluster in scene.below.get(other.cluster, ()))
     else:
         above = False
     strong = other.kind in _RESOURCE and other.score >= 0.5 * c.score
     match c.kind:
         case "slow_dependency" | "bad_deployment":
-            callee = other.cluster in below.get(c.cluster, ()) and (
+            callee = other.cluster in scene.below.get(c.cluster, ()) and (
                 strong or (other.kind == "slow_dependency" and other.score > c.score)
             )
             return (here and strong) or callee or (above and other.score >= 0.6 * c.score)
@@ -248,7 +211,35 @@ def _explains_away(other: _Candidate, c: _Candidate, scene: Scene, below: dict[s
     return False
 
 
-def _importance(c: _Candidate, scene: Scene) -> float:
+def _with_spread(c: Candidate, scene: Scene, symptoms: Sequence[Symptom]) -> Candidate:
+    """More for what callers feel too; less for load that is felt by none of those who could."""
+    callers = scene.above.get(c.cluster, set()).intersection(scene.harm.clusters)
+    if not callers:
+        return c
+    if c.kind == "traffic_surge":
+        # a surge inside the call graph that no caller sent is rarer than the weather of one cluster
+        sent = any(scene.harm.surge[k] > 1.0 for caller in callers if (k := scene.harm.at(caller)) is not None)
+        return c if sent else replace(c, score=c.score * _UNFELT)
+    last = max(s.last for s in c.symptoms)
+    felt = {
+        scene.cluster_of[s.host]
+        for s in symptoms
+        if s.kind in ("latency", "errors")
+        and s.effect >= _LEAST_HARM
+        and s.by_load < 0.5
+        and c.first - scene.slack <= s.first < last
+        and scene.cluster_of[s.host] in callers
+    }
+    if felt:
+        return replace(c, score=c.score + _SPREAD_WEIGHT * min(1.0, len(felt) / 2))
+    if c.kind not in _MIN_SCORE:
+        return c
+    # callers of a large cluster can hardly notice one member
+    share = len({s.host for s in c.symptoms}) / max(1, len(scene.members_in_view(c.cluster)))
+    return replace(c, score=c.score * (1.0 - (1.0 - _UNFELT) * min(1.0, share)))
+
+
+def _importance(c: Candidate, scene: Scene) -> float:
     """Less for what is over, and for load away from production; what breaks by itself counts everywhere."""
     n_bins = len(scene.edges_s) - 1
     over = c.kind not in ("crash", "traffic_surge") and max(s.last for s in c.symptoms) < n_bins - scene.slack
@@ -258,25 +249,7 @@ def _importance(c: _Candidate, scene: Scene) -> float:
     return factor
 
 
-def _closure(fleet: Fleet, *, downwards: bool) -> dict[str, set[str]]:
-    """Every cluster a cluster calls, or is called by, directly or not."""
-    step: dict[str, list[str]] = defaultdict(list)
-    for caller, callee in fleet.calls:
-        step[caller if downwards else callee].append(callee if downwards else caller)
-    out: dict[str, set[str]] = {}
-    for start in step:
-        seen: set[str] = set()
-        todo = [start]
-        while todo:
-            for following in step.get(todo.pop(), ()):
-                if following not in seen:
-                    seen.add(following)
-                    todo.append(following)
-        out[start] = seen - {start}
-    return out
-
-
-def _with_change(c: _Candidate, scene: Scene) -> _Candidate:
+def _with_change(c: Candidate, scene: Scene) -> Candidate:
     """Name the latest change at the same place shortly before the onset; a deployment explains errors."""
     onset_s = float(scene.edges_s[c.first])
     bin_s = float(scene.edges_s[1] - scene.edges_s[0])
@@ -289,7 +262,7 @@ def _with_change(c: _Candidate, scene: Scene) -> _Candidate:
     if not near:
         return c
     latest = max(near, key=lambda x: x.at_s)
-    said = f"{latest.kind} of {latest.target} at {_when(latest.at_s)}: {latest.description}"
+    said = f"{latest.kind} of {latest.target} at {when(latest.at_s)}: {latest.description}"
     kind = c.kind
     if latest.kind in ("deployment", "config") and kind in ("slow_dependency", "cpu_saturation"):
         kind = "bad_deployment"
@@ -298,74 +271,3 @@ def _with_change(c: _Candidate, scene: Scene) -> _Candidate:
         # what was rolled out to the cluster is wrong on the cluster, whichever members show it first
         return replace(changed, node=c.cluster, level="cluster")
     return changed
-
-
-def _told(chosen: list[_Candidate], formed: list[_Candidate], scene: Scene, symptoms: Sequence[Symptom]) -> list[Cause]:
-    out = []
-    above = _closure(scene.fleet, downwards=False)
-    for rank_, c in enumerate(chosen):
-        rival = max((o.score for o in formed if o.node != c.node), default=0.0)
-        ahead = c.score / (c.score + rival) if rank_ == 0 else c.score / (c.score + chosen[0].score) * 0.9
-        sure = 1.0 - np.exp(-c.score / 2.5)
-        out.append(
-            Cause(
-                node=c.node,
-                level=c.level,
-                kind=c.kind,
-                metric="" if c.lead.metric == "coverage" else c.lead.metric,
-                score=round(float(c.score), 4),
-                confidence=round(float(np.clip(ahead * sure, 0.01, 0.99)), 3),
-                onset_s=float(scene.edges_s[c.first]),
-                explains=_explains(c, scene, symptoms, above),
-                evidence=_sentences(c, scene),
-                change=c.change,
-            )
-        )
-    return out
-
-
-def _explains(c: _Candidate, scene: Scene, symptoms: Sequence[Symptom], above: dict[str, set[str]]) -> tuple[str, ...]:
-    """Members and callers, near ones first, that show symptoms no earlier than the cause."""
-    callers = above.get(c.cluster, set())
-    late = [s for s in symptoms if s.first >= c.first - scene.slack]
-    own = [scene.hosts[s.host] for s in late if scene.cluster_of[s.host] == c.cluster and c.cluster]
-    up = [scene.cluster_of[s.host] for s in late if scene.cluster_of[s.host] in callers]
-    near = [n for n in scene.fleet.callers(c.cluster) if n in up] if c.cluster else []
-    return tuple(n for n in _once([*near, *up, *own]) if n != c.node)[:_MOST_EXPLAINED]
-
-
-def _once(names: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(names))
-
-
-def _sentences(c: _Candidate, scene: Scene) -> tuple[str, ...]:
-    """The symptoms as sentences with values and times, then the blame."""
-    out = []
-    for kind in _once(s.kind for s in sorted(c.symptoms, key=lambda s: (s is not c.lead, s.first))):
-        mine = [s for s in c.symptoms if s.kind == kind]
-        worst = max(mine, key=lambda s: s.effect)
-        since = _when(float(scene.edges_s[min(s.first for s in mine)]))
-        who = f" (worst of {len(mine)}: {scene.hosts[worst.host]})" if len(mine) > 1 else ""
-        if kind == "traffic_surge":
-            out.append(f"requests_per_s of the cluster are {worst.observed:.2f} times those before, since {since}")
-        elif kind == "crash":
-            out.append(f"no readings, or no work at all, since {since}{who}")
-        elif kind == "errors":
-            out.append(f"errors are {worst.observed:.2%} of requests against {worst.baseline:.2%}, since {since}{who}")
-        else:
-            unit = unit_of(worst.metric)
-            out.append(
-                f"{worst.metric} {worst.observed:.3g} {unit} against {worst.baseline:.3g}, "
-                f"{worst.sigma:.0f} sigma, since {since}{who}"
-            )
-    k = scene.harm.at(c.cluster) if c.cluster else None
-    if k is not None and scene.harm.waited[k] > 0:
-        out.append(
-            f"{scene.harm.own_waited[k]:.0%} of the {scene.harm.waited[k]:.3g} s waited per second beyond normal "
-            f"in {c.cluster} is its own, the rest its callees'"
-        )
-    return tuple(out)
-
-
-def _when(at_s: float) -> str:
-    return f"{datetime.fromtimestamp(at_s, UTC):%Y-%m-%dT%H:%M:%SZ}"

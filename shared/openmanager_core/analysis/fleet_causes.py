@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from openmanager_core.analysis import _fleet_candidates as candidates
 from openmanager_core.analysis._fleet_bins import bin_panels
 from openmanager_core.analysis._fleet_blame import blame
+from openmanager_core.analysis._fleet_scene import scene_of
 from openmanager_core.analysis._fleet_symptoms import Symptom, find_symptoms, symptoms_from_findings
 from openmanager_core.errors import InvalidRequest
 from openmanager_core.findings import Cause, Finding
@@ -83,7 +84,7 @@ def find_causes(
     cluster_of = [fleet.by_id[h].cluster if h in fleet.by_id else "" for h in grids.hosts]
     checkpoint()
     harm = blame(grids, symptoms, fleet, cluster_of)
-    scene = candidates.Scene(grids.hosts, grids.edges_s, tuple(cluster_of), fleet, harm, tuple(changes))
+    scene = scene_of(grids.hosts, grids.edges_s, tuple(cluster_of), fleet, harm, tuple(changes))
     return candidates.rank(scene, symptoms, top)
 
 
@@ -128,4 +129,4 @@ def _without_panels(
     symptoms: list[Symptom] = symptoms_from_findings(findings, hosts, edges)
     cluster_of = tuple(fleet.by_id[h].cluster if h in fleet.by_id else "" for h in hosts)
     harm = blame(grids, symptoms, fleet, cluster_of)
-    return candidates.rank(candidates.Scene(hosts, edges, cluster_of, fleet, harm, tuple(changes)), symptoms, top)
+    return candidates.rank(scene_of(hosts, edges, cluster_of, fleet, harm, tuple(changes)), symptoms, top)
