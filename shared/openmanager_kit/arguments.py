@@ -26,6 +26,7 @@ _WHOLE = re.compile(r"[+-]?\d{1,18}")
 _NUMBER = re.compile(r"[+-]?(\d{1,18}(\.\d{0,18})?|\.\d{1,18})([eE][+-]?\d{1,3})?")
 _MOST_PROBLEMS = 5
 _SHOWN = 60
+_MOST_BITS = 996
 
 
 def shown(value: Any) -> str:
@@ -205,9 +206,11 @@ def _number(value: Any) -> str:
 
 
 def _refuse_what_is_not_json(name: str, value: Any, depth: int = 0) -> None:
-    """Refuse NaN, infinities, lone surrogates and bottomless nesting, which JSON text can smuggle in."""
+    """Refuse what JSON text can smuggle in: NaN, infinities, endless numbers, lone surrogates, bottomless nesting."""
     if isinstance(value, float) and not math.isfinite(value):
         raise InvalidRequest(f"{name} must be a finite number, got {value}")
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        raise InvalidRequest(f"{name} must be a number of at most 300 digits")
     if isinstance(value, str) and not value.isascii():
         try:
             value.encode()

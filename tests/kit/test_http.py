@@ -26,7 +26,7 @@ from uvicorn.server import ServerState
 
 from openmanager_core.errors import ConfigError
 from openmanager_kit.hosting.guard import Guard
-from openmanager_kit.hosting.http import http_app, token_of
+from openmanager_kit.hosting.http import _bound, http_app, token_of
 from openmanager_kit.hosting.impatience import ImpatientProtocol
 from openmanager_kit.profile import HttpSettings
 from openmanager_kit.server import OpenManagerServer
@@ -158,6 +158,14 @@ async def test_the_right_token_opens_both_eras(closed_site: Site, era: str) -> N
     ):
         result = await client.call_tool("echo", {"text": "in"})
     assert result.content[0].text == "in"  # type: ignore[union-attr]
+
+
+def test_replies_are_not_held_back_by_the_network_stack() -> None:
+    sock = _bound(HttpSettings(port=0))
+    try:
+        assert sock.proto == socket.IPPROTO_TCP  # what asyncio looks at before it sets TCP_NODELAY
+    finally:
+        sock.close()
 
 
 def test_a_cheap_call_is_answered_as_plain_json(open_site: Site) -> None:

@@ -12,7 +12,7 @@ import anyio
 import mcp_types as types
 from mcp.shared.message import SessionMessage
 from pydantic import ValidationError
-from pydantic_core import PydanticSerializationError
+from pydantic_core import PydanticSerializationError, from_json
 
 from openmanager_kit.hosting.lines import LineSplitter, TooLong
 from openmanager_kit.hosting.pipes import PipeReader, PipeWriter
@@ -65,7 +65,8 @@ class Outgoing(_Stream):
 
     def settle(self, request_id: Any) -> None:
         """Forget a request that was answered or cancelled."""
-        self._open.discard((type(request_id), request_id))
+        if isinstance(request_id, (int, str)):  # a cancellation may name anything
+            self._open.discard((type(request_id), request_id))
         if not self._open:
             self._settled.set()
 
@@ -140,7 +141,7 @@ class Incoming(_Stream):
                     self._outgoing.expect(message.id)
             case types.JSONRPCNotification():
                 # An id that is neither text nor a whole number makes a request look like a notification.
-                if b'"id"' in line and "id" in json.loads(line):
+                if b'"id"' in line and "id" in from_json(line):
                     await self._outgoing.refuse(types.INVALID_REQUEST, "Invalid request: id must be text or an integer")
                     return
                 if message.method == "notifications/cancelled":
@@ -151,7 +152,7 @@ class Incoming(_Stream):
         if any(error["type"] == "json_invalid" for error in exc.errors(include_url=False, include_input=False)):
             await self._outgoing.refuse(types.PARSE_ERROR, "Parse error: a line must be one JSON-RPC message in UTF-8")
             return
-        decoded = json.loads(line)
+        decoded = from_json(line)
         if isinstance(decoded, list):
             await self._outgoing.refuse(types.INVALID_REQUEST, "Invalid request: batches are not served")
             return
