@@ -92,8 +92,8 @@ def find_patterns(panel: Panel, fleet: Fleet) -> list[Pattern]:
 
     Notes
     -----
-    On series without any pattern (white noise and AR(1) up to 0.9) about one series in a hundred yields
-    one; a test holds that. A random walk drifts by nature and is told as drifting.
+    On series without any pattern (white noise and AR(1) up to 0.9) at most one series in a hundred yields
+    one, of random walks about one in ten; tests hold both.
     """
     if len(panel.times_s) < MIN_INSTANTS:
         raise InsufficientData(
