@@ -267,7 +267,7 @@ class _Series:
         if found is None:
             return
         level = found.high if found.now_high else found.low
-        since_s = float(self.t[-1] - self.t[found.switches[-1]])
+        since_s = float(self.t[-1] - self.t[found.switches[-1]]) + self.step_s
         yield self._pattern(
             "regime_switch",
             found.switches[0],
