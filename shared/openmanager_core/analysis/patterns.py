@@ -235,6 +235,8 @@ class _Series:
         if drift.p_value > _P or not steady or abs(rise) < max(_RISE_SIGMA * drift.spread, 3 * self.floor):
             return
         leak = self.meta.name in GROWING and rise > 0 and _climbs(part)
+        # The line may pass the bound that the readings stopped at.
+        level = float(np.clip(drift.level, self.meta.low, self.meta.high))
         share = 1 - min(1.0, (drift.spread / max(abs(rise) / math.sqrt(12), 1e-300)) ** 2)
         words = "drifts" if not leak else "fills up"
         yield self._pattern(
@@ -245,9 +247,9 @@ class _Series:
             confidence=(0.5 + 0.5 * share) * min(1.0, drift.n_effective / 20) ** 0.5 * abs(drift.tau) ** 0.5,
             words=(
                 f"{words} by {drift.slope_per_s * 3600:+.3g} {self.meta.unit} an hour for {spoken_s(span_s)},"
-                f" now {drift.level:.3g}"
+                f" now {level:.3g}"
             ),
-            observed=drift.level,
+            observed=level,
             baseline=drift.level - rise,
             spread=drift.spread,
             method="Theil-Sen slope, Mann-Kendall test with autocorrelation" + (", season removed" if seasonal else ""),
