@@ -204,3 +204,10 @@ def test_any_panel_gives_patterns_with_shares_between_0_and_1(values: list[float
         assert 0 <= found.confidence < 1
         assert found.end_s is None or found.end_s >= found.start_s
         assert found.evidence is not None and np.isfinite([found.evidence.observed, found.evidence.spread]).all()
+
+
+def test_a_drift_past_the_bound_is_told_within_it() -> None:
+    values = np.minimum(0.5 + 0.6 * T / 1440 + 0.1 * (QUIET - 0.4), 1.0)
+    found = _found(values, "disk_used_ratio")
+    assert {"leak", "saturation"} >= set(found) and "saturation" in found
+    assert all(p.evidence is not None and p.evidence.observed <= 1 for p in found.values())

@@ -35,13 +35,10 @@ class Blend:
     errors
         Truth minus blend at past origins, shape ``(origins, backtest_horizon)``, ``nan`` where the
         truth is not known; no rows if the past is too short for a backtest.
-    weights
-        Candidate name to its weight at the far end of the horizon.
     """
 
     mean: Float
     errors: Float
-    weights: dict[str, float]
 
 
 def _origins(n: int, horizon: int, season: int) -> tuple[Int, int]:
@@ -122,7 +119,7 @@ def blend(x: Float, known: BoolArray, lead: Int, season: int) -> Blend:
     future = future[0]
     if not len(origins):
         keep = names.index("naive") if season else names.index("last")
-        return Blend(future[keep], np.empty((0, 0)), {names[keep]: 1.0})
+        return Blend(future[keep], np.empty((0, 0)))
     checkpoint()
     past_names, past = candidates(origins, np.arange(1, look + 1))
     shared = [k for k, name in enumerate(names) if name in past_names]
@@ -143,5 +140,4 @@ def blend(x: Float, known: BoolArray, lead: Int, season: int) -> Blend:
         ahead = (lead > first) & ((lead <= last) | (last == look))
         mean[ahead] = weighted_median(future[shared][:, ahead], weight)
         fitted[:, first:last] = weighted_median(past[:, :, first:last], weight)
-    used = {names[k]: float(w) for k, w in zip(shared, weight, strict=True) if w > 0}
-    return Blend(mean, truth - fitted, used)
+    return Blend(mean, truth - fitted)

@@ -18,6 +18,8 @@ _OFFSETS = ((1 / 24, 1 / 24), (1 / 24, 1 / 6), (1 / 24, 1.0), (1.0, 1.0), (1.0, 
 _LEVELS = (0.0, 1 / 24, 1 / 4, 1.0)
 """Lengths of the stretch whose median is held, in seasons; 0 is the last reading."""
 _WEEK = 7
+_DRIFT_SEASONS = 14
+"""Most seasons a seasonal drift is taken from."""
 _SLOTS = 48
 """Most slots of a season that vote on the seasonal slope."""
 _PAIR_POINTS = 120
@@ -69,6 +71,26 @@ def _latest_blocks(x: Float, origins: Int, season: int, count: int) -> Float:
     return np.asarray(x[at].reshape(len(origins), count, season))
 
 
+def _profile(x: Float, origins: Int, season: int, most: int) -> Float:
+    """Median of each slot over the latest seasons before each origin: `most` of them, or all there are."""
+    out = np.empty((len(origins), season))
+    counts = np.minimum(most, origins // season)
+    for count in np.unique(counts):
+        rows = counts == count
+        out[rows] = np.median(_latest_blocks(x, origins[rows], season, int(count)), axis=1)
+    return out
+
+
+def _fading_offset(x: Float, origins: Int, lead: Int, profile: Float, stretch: float, half_life: float) -> Float:
+    """How far the latest `stretch` lies off the profile, halved every `half_life` (both in seasons)."""
+    season = profile.shape[1]
+    size = max(1, min(season, round(stretch * season)))
+    latest = x[origins[:, None] - size + np.arange(size)]
+    offset = np.median(latest - profile[:, season - size :], axis=1)
+    fade = np.exp2(-lead / (half_life * season)) if np.isfinite(half_life) else np.ones(len(lead))
+    return np.asarray(offset[:, None] * fade)
+
+
 def seasonal_candidates(x: Float, origins: Int, lead: Int, season: int, seasons: int) -> tuple[list[str], Float]:
     """Names and forecasts, shape ``(origins, candidates, leads)``.
 
@@ -86,29 +108,20 @@ def seasonal_candidates(x: Float, origins: Int, lead: Int, season: int, seasons:
     slot = (lead - 1) % season
     names: list[str] = []
     out: list[Float] = []
-    has = origins // season
-    width = min(13, season // 8) | 1
     # The names depend on the whole past only, so that past and future origins offer the same list.
     wants = [want for k, want in enumerate(_SEASONS) if not k or _SEASONS[k - 1] < seasons]
-    profile = np.empty((len(origins), season))
+    smooth = np.zeros((len(origins), season))
     for want in wants:
-        rough = np.empty((len(origins), season))
-        for have in np.unique(np.minimum(want, has)):
-            rows = np.minimum(want, has) == have
-            rough[rows] = np.median(_latest_blocks(x, origins[rows], season, int(have)), axis=1)
-        for kind, profile in (("", rough), ("~", smooth_circular(rough, width))):
-            base = profile[:, slot]
+        rough = _profile(x, origins, season, want)
+        smooth = smooth_circular(rough, min(13, season // 8) | 1)
+        for kind, profile in (("", rough), ("~", smooth)):
             names.append(f"season{want}{kind}")
-            out.append(base)
+            out.append(profile[:, slot])
             if want < min(7, wants[-1]):
                 continue
             for stretch, half_life in _OFFSETS:
-                size = max(1, min(season, round(stretch * season)))
-                latest = x[origins[:, None] - size + np.arange(size)]
-                offset = np.median(latest - profile[:, season - size :], axis=1)
-                fade = np.exp2(-lead / (half_life * season)) if np.isfinite(half_life) else np.ones(len(lead))
                 names.append(f"season{want}{kind}+{stretch:.2f}/{half_life:.2f}")
-                out.append(base + offset[:, None] * fade)
+                out.append(profile[:, slot] + _fading_offset(x, origins, lead, profile, stretch, half_life))
     for stretch in _LEVELS:
         rows = max(1, round(stretch * season))
         names.append(f"level{stretch:.2f}")
@@ -116,11 +129,12 @@ def seasonal_candidates(x: Float, origins: Int, lead: Int, season: int, seasons:
         out.append(np.repeat(level[:, None], len(lead), axis=1))
     names.append("naive")
     out.append(_latest_blocks(x, origins, season, 1)[:, 0][:, slot])
-    if int(has.min()) >= _WEEK:
+    least = int(origins.min()) // season
+    if least >= _WEEK:
         week = x[origins[:, None] - _WEEK * season + (lead - 1) % (_WEEK * season)]
         names.append("week")
-        out.append(0.5 * week + 0.5 * profile[:, slot])
-    count = min(14, int(has.min()))
+        out.append(0.5 * week + 0.5 * smooth[:, slot])
+    count = min(_DRIFT_SEASONS, least)
     if count >= 3:
         blocks = _latest_blocks(x, origins, season, count)
         slope = seasonal_slope(blocks)[:, None]

@@ -16,7 +16,7 @@ from openmanager_core.analysis._series_lagged import (
     lagged_r,
     two_sided_p,
 )
-from openmanager_core.analysis._series_matrix import SeriesMatrix, standardise
+from openmanager_core.analysis._series_matrix import SeriesMatrix, Single, standardise
 from openmanager_core.errors import InvalidRequest, NotFound
 from openmanager_core.job import checkpoint
 from openmanager_core.panel import Panel
@@ -232,9 +232,19 @@ def _largest(a: Int, b: Int, lag: Int, r: Float) -> tuple[Int, Int, Int, Float]:
     return a, b, lag, r
 
 
+def _moments(rows: Single) -> tuple[Single, Single]:
+    """Mean and one over the standard deviation of each row; 0 for a row that does not move."""
+    checkpoint()
+    mean = rows.mean(axis=1)
+    square = np.einsum("ij,ij->i", rows, rows) / np.float32(rows.shape[1]) - mean**2
+    moves = square > 1e-6
+    return mean, np.where(moves, 1 / np.sqrt(np.where(moves, square, 1)), 0).astype(np.float32)
+
+
 def _all_pairs(data: SeriesMatrix, lags: Int, least: float, reach: int) -> tuple[Int, Int, Int, Float]:
     """Every pair once, at lags of either sign: products of whole blocks, and the exact value for what passes."""
     x, length = data.values, data.values.shape[1]
+    moments = {int(lag): (_moments(x[:, : length - lag]), _moments(x[:, lag:])) for lag in lags}
     found: list[tuple[Int, Int, Int, Float]] = []
     for first in range(0, len(x), _PAIR_ROWS):
         block = x[first : first + _PAIR_ROWS]
@@ -244,12 +254,14 @@ def _all_pairs(data: SeriesMatrix, lags: Int, least: float, reach: int) -> tuple
             checkpoint(first / len(x), "correlating each with each")
             cut = length - abs(step)
             ahead, after = (block[:, :cut], x[first:, step:]) if step >= 0 else (block[:, -step:], x[first:, :cut])
-            score = (ahead @ after.T) / np.float32(cut)
-            score -= np.outer(ahead.mean(axis=1), after.mean(axis=1))
-            score /= np.maximum(np.outer(ahead.std(axis=1), after.std(axis=1)), np.float32(1e-4))
+            (mean_a, scale_a), (mean_b, scale_b) = moments[abs(step)] if step >= 0 else moments[abs(step)][::-1]
+            score = ahead @ after.T
+            score *= scale_a[first : first + _PAIR_ROWS, None] / np.float32(cut)
+            score *= scale_b[first:]
+            score -= np.outer((mean_a * scale_a)[first : first + _PAIR_ROWS], (mean_b * scale_b)[first:])
             better = np.abs(score) > np.abs(best)
-            best[better] = score[better]
-            at[better] = step
+            np.copyto(best, score, where=better)
+            np.copyto(at, step, where=better)
         best[np.arange(best.shape[1])[None, :] <= np.arange(len(block))[:, None]] = 0.0
         i, j = np.nonzero(np.abs(best) >= max(least - 1e-3, 1e-6))
         found.append(_largest(i + first, j + first, at[i, j].astype(np.int64), best[i, j].astype(np.float64)))

@@ -110,9 +110,10 @@ def _usable(x: Float) -> Float:
 def _seasonal(x: Float, lead: Int, season: int) -> tuple[Float, Float, int]:
     """Mean, half width of the interval, and how many rows ahead the past could be tested."""
     season = season if 2 <= season <= len(x) // 2 else 0
+    last = x[np.isfinite(x)][-1:]
     x = x[-max(_MAX_ROWS, _MAX_SEASONS * season) :]
-    if not np.isfinite(x).any():
-        x = np.zeros(1)
+    # Silent for longer than the past that counts: the last reading is all there is.
+    x = x if np.isfinite(x).any() else last
     filled, known = fill_gaps(x, season)
     size = float(np.abs(filled).max())
     scale = size if size > _EXTREME else 1.0
@@ -122,7 +123,7 @@ def _seasonal(x: Float, lead: Int, season: int) -> tuple[Float, Float, int]:
     half = half_width(found.errors, lead, filled, season) + 1e-9 * size / scale
     biggest = np.finfo(np.float64).max / 4
     mean = np.clip(found.mean, -biggest / scale, biggest / scale) * scale
-    return mean, np.minimum(half, biggest / scale) * scale, found.errors.shape[1] if found.errors.ndim == 2 else 0
+    return mean, np.minimum(half, biggest / scale) * scale, found.errors.shape[1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,8 +92,8 @@ def find_patterns(panel: Panel, fleet: Fleet) -> list[Pattern]:
 
     Notes
     -----
-    On series without any pattern (white noise and AR(1) up to 0.9) about one series in a hundred yields
-    one; a test holds that. A random walk drifts by nature and is told as drifting.
+    On series without any pattern (white noise and AR(1) up to 0.9) at most one series in a hundred yields
+    one, of random walks about one in ten; tests hold both.
     """
     if len(panel.times_s) < MIN_INSTANTS:
         raise InsufficientData(
@@ -235,6 +235,8 @@ class _Series:
         if drift.p_value > _P or not steady or abs(rise) < max(_RISE_SIGMA * drift.spread, 3 * self.floor):
             return
         leak = self.meta.name in GROWING and rise > 0 and _climbs(part)
+        # The line may pass the bound that the readings stopped at.
+        level = float(np.clip(drift.level, self.meta.low, self.meta.high))
         share = 1 - min(1.0, (drift.spread / max(abs(rise) / math.sqrt(12), 1e-300)) ** 2)
         words = "drifts" if not leak else "fills up"
         yield self._pattern(
@@ -245,9 +247,9 @@ class _Series:
             confidence=(0.5 + 0.5 * share) * min(1.0, drift.n_effective / 20) ** 0.5 * abs(drift.tau) ** 0.5,
             words=(
                 f"{words} by {drift.slope_per_s * 3600:+.3g} {self.meta.unit} an hour for {spoken_s(span_s)},"
-                f" now {drift.level:.3g}"
+                f" now {level:.3g}"
             ),
-            observed=drift.level,
+            observed=level,
             baseline=drift.level - rise,
             spread=drift.spread,
             method="Theil-Sen slope, Mann-Kendall test with autocorrelation" + (", season removed" if seasonal else ""),
@@ -267,7 +269,7 @@ class _Series:
         if found is None:
             return
         level = found.high if found.now_high else found.low
-        since_s = float(self.t[-1] - self.t[found.switches[-1]])
+        since_s = float(self.t[-1] - self.t[found.switches[-1]]) + self.step_s
         yield self._pattern(
             "regime_switch",
             found.switches[0],

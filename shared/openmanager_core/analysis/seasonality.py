@@ -53,11 +53,11 @@ class Decomposition:
 
     @property
     def strength(self) -> float:
-        """Hyndman's seasonal strength, 0 to 1, less what a profile fitted to noise would score."""
+        """Hyndman's seasonal strength, 0 to 1: share of the variance around the trend that is seasonal."""
         return _strength(self.remainder, self.seasonal)
 
 
-def _strength(remainder: Float, seasonal: Float, cycles: float = 1e9) -> float:
+def _strength(remainder: Float, seasonal: Float, cycles: float = math.inf) -> float:
     known = np.isfinite(remainder)
     if known.sum() < 2:
         return 0.0
@@ -65,7 +65,7 @@ def _strength(remainder: Float, seasonal: Float, cycles: float = 1e9) -> float:
     if both <= 1e-24 * (1 + float(np.mean(seasonal[known] ** 2))):
         return 0.0
     # A profile of k cycles swallows 1/k of pure noise; the left-out share is given back.
-    rest = float(np.var(remainder[known])) * (cycles / max(cycles - 1, 1e-9) if cycles < 1e9 else 1.0)
+    rest = float(np.var(remainder[known])) / (1 - 1 / max(cycles, 1.001))
     return float(np.clip(1 - rest / both, 0.0, 1.0))
 
 
