@@ -125,7 +125,10 @@ class Cluster:
         for name in ("volatility", "quick", "own", "balance", "restless", "scheduled", "nightly", "cpu"):
             setattr(self, name, float(getattr(habits, name)[row]))
         self.nightly_at_s, self.nightly_for_s = float(habits.nightly_at_s[row]), float(habits.nightly_for_s[row])
-        self.slow_parts = Drift(derived(base, 21), every(4.3 * 86400)), Drift(derived(base, 22), every(13.3 * 3600), 977)
+        self.slow_parts = (
+            Drift(derived(base, 21), every(4.3 * 86400)),
+            Drift(derived(base, 22), every(13.3 * 3600), 977),
+        )
         self.middle = Drift(derived(base, 23), every(2.1 * 3600), 311), Drift(derived(base, 24), every(1500), 97)
         self.quick_parts = Drift(derived(base, 25), every(330), 41), Drift(derived(base, 26), every(48), 7)
         self.shared = Drift(derived(cell, 27), every(5.3 * 3600), 631), Drift(derived(cell, 28), every(900), 59)

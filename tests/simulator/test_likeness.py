@@ -59,8 +59,7 @@ def test_requests_follow_the_local_day_of_their_region() -> None:
     relative = panel.values / panel.values.mean(axis=1, keepdims=True)
     region = np.array([simulator.fleet().by_id[h].region for h in panel.hosts])
     quietest = {
-        name: int(relative[region == name].reshape(-1, 28, 24).mean(axis=(0, 1)).argmin())
-        for name in np.unique(region)
+        name: int(relative[region == name].reshape(-1, 28, 24).mean(axis=(0, 1)).argmin()) for name in np.unique(region)
     }
     local = {
         name: (hour + offset) % 24

@@ -81,7 +81,7 @@ def write_archive(path: Path, simulator: Simulator, window: Window) -> None:
             entry = zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0))
             entry.create_system, entry.external_attr = 3, 0o644 << 16
             with archive.open(entry, "w", force_zip64=True) as out:
-                np.lib.format.write_array(out, np.ascontiguousarray(array), version=(1, 0), allow_pickle=False)
+                np.lib.format.write_array(out, np.asarray(array, order="C"), version=(1, 0), allow_pickle=False)
 
         for group in groups:
             panels = simulator.read_many(group, window)
@@ -94,4 +94,4 @@ def write_archive(path: Path, simulator: Simulator, window: Window) -> None:
         add("clusters", np.array([c.id for c in fleet.clusters]))
         add("servers", np.array([s.id for s in fleet.servers]))
         add("times_s", window.times_s())
-        add("incidents", np.array(json.dumps(ground_truth(simulator.faults, fleet), sort_keys=True)))
+        add("incidents", np.array(json.dumps(ground_truth(simulator.faults, fleet), sort_keys=True, allow_nan=False)))

@@ -101,14 +101,15 @@ def random_faults(fleet: Fleet, start_s: float, end_s: float, seed: int) -> tupl
     days = (end_s - start_s) / 86400.0
     count = max(1, min(_MOST_DRAWN, round(len(fleet.servers) * days / 100.0)))
     out: list[Fault] = []
+    taken: set[str] = set()
     for i in range(count):
         word = [key(seed, 0xFA117, i, j) for j in range(6)]
         kind = _DRAWN[(i + key(seed, 0xFA117)) % len(_DRAWN)]
-        free = [c for c in fleet.clusters if not any(c.id in f.targets or set(c.members) & set(f.targets) for f in out)]
-        homes = free or list(fleet.clusters)
+        homes = [c for c in fleet.clusters if c.id not in taken] or list(fleet.clusters)
         if kind == "slow_dependency":
             homes = [c for c in homes if c.type in ("database", "cache", "queue")] or homes
         home = homes[word[0] % len(homes)]
+        taken.add(home.id)
         targets = (home.id,) if kind in _WHOLE_CLUSTER else (home.members[word[1] % len(home.members)],)
         longest = min(6 * HOUR_S, (end_s - start_s) / 3.0)
         lasts = longest * (1 + word[2] % 12) / 12.0
