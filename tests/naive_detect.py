@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 
-def surprise(x, least, warm_up=24, quantile=0.98, beyond=8):
+def surprise(x, least, warm_up=32, quantile=0.98, beyond=8):
     """Tail surprise of each row, one row at a time, the history sorted anew."""
     out = [0.0] * min(warm_up, len(x))
     a = warm_up

@@ -11,7 +11,7 @@ from openmanager_core.analysis._steps import Array
 from openmanager_core.job import checkpoint
 
 SHORTEST = 3
-"""Fewest samples of a piece."""
+"""Fewest samples of a piece, unless the caller wants longer ones."""
 
 _MOST_BORDERS = 400
 
@@ -53,7 +53,9 @@ def _cumulated(values: Array) -> Array:
     return np.concatenate(([0.0], np.cumsum(values)))
 
 
-def best_pieces(x: Array, sigma: Array, per_piece: float, per_slope: float, *, straight: bool = True) -> list[Piece]:
+def best_pieces(
+    x: Array, sigma: Array, per_piece: float, per_slope: float, *, straight: bool = True, shortest: int = SHORTEST
+) -> list[Piece]:
     """Cut so that squared error over ``sigma**2``, plus a price for every piece and slope, is least.
 
     Parameters
@@ -66,6 +68,8 @@ def best_pieces(x: Array, sigma: Array, per_piece: float, per_slope: float, *, s
         Price of one more piece, and of letting a piece be a line instead of a constant.
     straight
         Whether lines are allowed at all.
+    shortest
+        Fewest samples of a piece, at least 1.
 
     Returns
     -------
@@ -88,14 +92,13 @@ def best_pieces(x: Array, sigma: Array, per_piece: float, per_slope: float, *, s
     sums = _Sums((x - np.median(x)) / typical, weight)
     stride = max(1, -(-n // _MOST_BORDERS))
     borders = np.unique(np.concatenate((np.arange(0, n, stride), [n]))).astype(np.intp)
-    least = max(SHORTEST, 1)
     best = np.full(len(borders), np.inf)
     best[0] = 0.0
     came_from = np.zeros(len(borders), dtype=np.intp)
     for j in range(1, len(borders)):
         if j % 64 == 0:
             checkpoint()
-        fits = borders[:j][borders[j] - borders[:j] >= least]
+        fits = borders[:j][borders[j] - borders[:j] >= shortest]
         if not len(fits):
             continue
         flat, line = sums.errors(fits, int(borders[j]))
@@ -110,16 +113,16 @@ def best_pieces(x: Array, sigma: Array, per_piece: float, per_slope: float, *, s
         cuts.append(int(borders[j]))
     cuts = cuts[::-1]
     if stride > 1:
-        cuts = _refined(sums, cuts, stride, per_slope, straight)
+        cuts = _refined(sums, cuts, stride, per_slope, straight, shortest)
     return [_fitted(x, weight, sums, a, b, per_slope, straight) for a, b in pairwise(cuts)]
 
 
-def _refined(sums: _Sums, cuts: list[int], stride: int, per_slope: float, straight: bool) -> list[int]:
+def _refined(sums: _Sums, cuts: list[int], stride: int, per_slope: float, straight: bool, shortest: int) -> list[int]:
     """Move every inner border, within one stride, to where its two neighbours fit best together."""
     out = list(cuts)
     for i in range(1, len(out) - 1):
-        first = max(out[i - 1] + SHORTEST, out[i] - stride)
-        last = min(out[i + 1] - SHORTEST, out[i] + stride)
+        first = max(out[i - 1] + shortest, out[i] - stride)
+        last = min(out[i + 1] - shortest, out[i] + stride)
         if first >= last:
             continue
         costs = []

@@ -13,7 +13,7 @@ import numpy as np
 from openmanager_core.analysis._steps import Array
 from openmanager_core.job import checkpoint
 
-WARM_UP = 24
+WARM_UP = 32
 """Rows before anything is called rare."""
 
 TAIL_QUANTILE = 0.98
@@ -91,7 +91,7 @@ def past_median(x: Array) -> Array:
 
 def recent_mean(x: Array, rows: int) -> Array:
     """Mean of the newest `rows` rows, fewer at the beginning. Shape ``(n,)``."""
-    if rows <= 1:
+    if rows <= 1 or len(x) == 0:
         return x
     # Shifted by the first value, so that a large level does not eat the digits of the sum.
     total = np.concatenate(([0.0], np.cumsum(x - x[0])))
@@ -114,7 +114,8 @@ def novelty(x: Array, least: Array) -> Array:
         return out
     high, low = np.maximum.accumulate(x)[:-1], np.minimum.accumulate(x)[:-1]
     beyond = np.maximum(np.maximum(x[1:] - high, low - x[1:]), 0.0)
-    out[1:] = beyond / np.maximum(np.maximum(high - low, least[:-1]), 1e-300)
+    with np.errstate(over="ignore"):
+        out[1:] = beyond / np.maximum(np.maximum(high - low, least[:-1]), 1e-300)
     out[:WARM_UP] = 0.0
     return out
 

@@ -65,8 +65,9 @@ def detect(timestamps: npt.ArrayLike, values: npt.ArrayLike) -> dict[str, Any]:
     Row t depends on rows 0..t only, exactly. Five views of the series, each turned into a tail probability
     under its own past (peaks over threshold), are averaged:
 
-    * the residual that neither the same time of the last seven days, nor that of the same weekday in the last
-      four weeks, nor the overall median explains; and its mean over half an hour;
+    * the residual that neither the same time of the last seven days nor that of the same weekday in the last
+      four weeks explains (before a day has passed: the distance from the median);
+    * its mean over half an hour, as far as the overall median does not explain it either;
     * the step between the last two stretches of four hours;
     * the mean size of the moves over four hours;
     * how far the value lies outside everything seen before.
@@ -105,14 +106,15 @@ def _mean_surprise(x: Array, times_s: Array, step_s: float) -> Array:
     spread = np.cumsum(np.abs(x - middle)) / np.arange(1, len(x) + 1)
     # What is tiny beside the level, or beside the usual distance from it, is no news in any view.
     least = np.maximum(1e-9 * np.maximum.accumulate(np.abs(x)), _LEAST_SHARE * spread)
-    residual = _residual(x, times_s, step_s, middle)
+    level = x - middle
+    residual = _residual(x, times_s, step_s, level)
     first_day = int(np.searchsorted(times_s, times_s[0] + DAY_S)) if residual is not None else len(x)
     total = np.zeros(len(x))
-    for rows in (1, half_hour):
-        view = surprise(np.abs(recent_mean(x - middle, rows)), least)
-        if residual is not None and len(x) > first_day + WARM_UP:
+    for rows, rest in ((1, residual), (half_hour, None if residual is None else nearest_to_zero(residual, level))):
+        view = surprise(np.abs(recent_mean(level, rows)), least)
+        if rest is not None and len(x) > first_day + WARM_UP:
             # After the first day the residual takes over, with a history of its own.
-            later = surprise(np.abs(recent_mean(residual[first_day:], rows)), least[first_day:])
+            later = surprise(np.abs(recent_mean(rest[first_day:], rows)), least[first_day:])
             view[first_day + WARM_UP :] = later[WARM_UP:]
         total += np.minimum(view, _CAP)
     total += np.minimum(surprise(recent_step(x, four_hours), least), _CAP)
@@ -126,8 +128,11 @@ def _mean_surprise(x: Array, times_s: Array, step_s: float) -> Array:
     return scores
 
 
-def _residual(x: Array, times_s: Array, step_s: float, middle: Array) -> Array | None:
-    """What no reference explains; None where the rows are too far apart to know the time of day."""
+def _residual(x: Array, times_s: Array, step_s: float, level: Array) -> Array | None:
+    """What the rhythm does not explain; None where the rows are too far apart to know the time of day.
+
+    Where neither an earlier day nor an earlier week has a reading it is the level.
+    """
     if not 0 < step_s <= DAY_S / 4:
         return None
     around = int(np.clip(round(600.0 / step_s), 1, 2))
@@ -135,7 +140,8 @@ def _residual(x: Array, times_s: Array, step_s: float, middle: Array) -> Array |
     daily = same_time_before(x, times_s, DAY_S, 7, around, slack_s)
     weekly = same_time_before(x, times_s, WEEK_S, 4, around, slack_s)
     weekly[times_s - times_s[0] < 2 * WEEK_S] = np.nan
-    return nearest_to_zero(x - daily, x - weekly, x - middle)
+    unknown = np.isnan(daily) & np.isnan(weekly)
+    return nearest_to_zero(x - daily, x - weekly, np.where(unknown, level, np.nan))
 
 
 def _latch(scores: Array, quiet_rows: int) -> list[int]:

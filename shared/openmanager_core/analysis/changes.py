@@ -145,7 +145,7 @@ def _swings(x: Array, price: float) -> list[Piece]:
         return []
     logs = np.log(moves + 0.25 * typical)
     _, long_run = long_run_sigma(logs)
-    return best_pieces(logs, np.full(len(x), max(long_run, 0.5)), price, 0.0, straight=False)
+    return best_pieces(logs, np.full(len(x), max(long_run, 0.5)), price, 0.0, straight=False, shortest=_FEWEST)
 
 
 def _local_sigma(x: Array, swings: list[Piece]) -> Array:
