@@ -7,6 +7,7 @@ crashes as an id, list pagination, schemas that every client takes.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from difflib import get_close_matches
@@ -39,6 +40,7 @@ from mcp_types import Tool as ListedTool
 from pydantic.networks import AnyUrl
 
 from openmanager_core.errors import FleetError, JobCancelled
+from openmanager_core.job import use_threads
 from openmanager_kit import cursors, failures, logs
 from openmanager_kit import version as distribution_version
 from openmanager_kit.arguments import shown
@@ -175,7 +177,7 @@ class OpenManagerServer(MCPServer[Any]):
             fn=fn,
             name=name or fn.__name__,
             title=title or "",
-            description=description or fn.__doc__ or "",
+            description=description or inspect.cleandoc(fn.__doc__ or ""),
             read_only=bool(about.read_only_hint),
             deadline_s=DEADLINE_S,
             meta=meta,
@@ -247,7 +249,7 @@ class OpenManagerServer(MCPServer[Any]):
     @asynccontextmanager
     async def _turn(self, bound: BoundTool) -> AsyncIterator[None]:
         """Wait for a place among the calls of this tool."""
-        if self._waiting >= self.limits.waiting:
+        if bound.turn.value == 0 and self._waiting >= self.limits.waiting:
             raise Busy(f"{self._waiting} calls are waiting already", hint="again in a few seconds")
         self._waiting += 1
         try:
@@ -267,6 +269,7 @@ class OpenManagerServer(MCPServer[Any]):
         self, uri: AnyUrl | str, context: Context[Any, Any] | None = None
     ) -> Iterable[ReadResourceContents] | InputRequiredResult:
         """Read a resource within the usual deadline; domain errors keep their text."""
+        use_threads(self._threads)
         with failures.resource_errors(str(uri)):
             reading = super().read_resource(uri, context)
             return await failures.in_time(reading, f"resource {shown(str(uri))}", DEADLINE_S)
@@ -286,6 +289,7 @@ class OpenManagerServer(MCPServer[Any]):
         if missing or unknown:
             what = f"misses {', '.join(missing)}" if missing else f"does not take {', '.join(map(shown, unknown))}"
             raise MCPError(code=INVALID_PARAMS, message=f"Prompt {name} {what}; its arguments: {', '.join(wanted)}")
+        use_threads(self._threads)
         try:
             rendering = super().get_prompt(name, arguments, context)
             return await failures.in_time(rendering, f"prompt {name}", DEADLINE_S)

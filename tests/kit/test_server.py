@@ -292,6 +292,11 @@ async def test_more_waiting_calls_than_allowed_are_told_to_come_back(era: str) -
     assert [text_of(answer) for answer in answers[1:]] == ["done", "done"]
 
 
+async def test_where_nothing_may_wait_a_free_tool_is_served(era: str) -> None:
+    async with Client(build(limits=Limits(waiting=0)), mode=era) as client:
+        assert text_of(await client.call_tool("say", {"text": "here"})) == "here"
+
+
 async def test_lists_come_in_pages_with_a_cursor(era: str) -> None:
     async with Client(build(page_size=3), mode=era) as client:
         names, cursor = [], None
