@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from mcp.client import Client
-from openmanager_kit.registry import ServerSettings
 
 from openmanager_core.source import SourceSettings
+from openmanager_kit.registry import ServerSettings
 from openmanager_local.server import build
 
 INCIDENT_AT_S = 1_790_000_000.0
@@ -19,7 +19,9 @@ INCIDENT_AT_S = 1_790_000_000.0
 
 def settings(source: SourceSettings | None = None, home: Path | None = None) -> ServerSettings:
     """Settings of a server over `source`, by default 30 quiet simulated servers."""
-    return ServerSettings(name="openmanager-local", profile="minimal", source=source or SourceSettings(), home=home or Path())
+    return ServerSettings(
+        name="openmanager-local", profile="minimal", source=source or SourceSettings(), home=home or Path()
+    )
 
 
 @asynccontextmanager

@@ -64,7 +64,7 @@ def best_cost(x, sigma, per_piece, per_slope, shortest=3):
     n = len(x)
     best = [0.0] + [math.inf] * n
     for end in range(1, n + 1):
-        for start in range(0, end - shortest + 1):
+        for start in range(end - shortest + 1):
             if math.isfinite(best[start]):
                 best[end] = min(best[end], best[start] + per_piece + piece_cost(x, sigma, start, end, per_slope))
     return best[n]

@@ -18,7 +18,6 @@ from openmanager_local.words import span_text
 
 if TYPE_CHECKING:
     from openmanager_core.simulator.faults import Fault
-
     from openmanager_core.storage.incident import Incident
 
 State = Literal["", "open", "acknowledged", "resolved"]
@@ -126,9 +125,8 @@ async def incident_report(
 
 async def report_text(analyst: Bench, incident_id: str, language: Language) -> str:
     """The post-mortem, for the tool and the resource."""
-    from openmanager_core.postmortem import incident_markdown
-
     from openmanager_core.analysis.recommend import recommend
+    from openmanager_core.postmortem import incident_markdown
 
     ledger = await analyst.require_ledger()
     incident = await ledger.incident(incident_id)

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+
+from openmanager_core.errors import InvalidRequest
 from openmanager_kit.cli import options
 from openmanager_kit.profile import load_profile
 from openmanager_kit.registry import settings_for
-
-from openmanager_core.errors import InvalidRequest
 from openmanager_local.analyst import Analyst
 from openmanager_local.fleet_tools import fleet_overview
 from openmanager_local.incident_tools import recommend_actions

@@ -49,7 +49,6 @@ def add_resources(server: MCPServer, analyst: Analyst) -> None:
         """The post-mortem of one incident."""
         return await report_text(analyst, id, "en")
 
-    @server.completion()
     async def complete(
         ref: PromptReference | ResourceTemplateReference,
         argument: CompletionArgument,
@@ -62,6 +61,8 @@ def add_resources(server: MCPServer, analyst: Analyst) -> None:
         inside = [name for name in names if typed in name.casefold() and name not in set(begin)]
         found = begin + inside
         return Completion(values=found[:_MOST], total=len(found), has_more=len(found) > _MOST)
+
+    server.completion()(complete)  # type: ignore[no-untyped-call]
 
 
 async def _names(analyst: Analyst, ref: PromptReference | ResourceTemplateReference, argument: str) -> list[str]:

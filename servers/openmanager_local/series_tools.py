@@ -32,7 +32,7 @@ from openmanager_local.parameters import (
 from openmanager_local.words import span_text
 
 if TYPE_CHECKING:
-    from openmanager_core.panel import Panel, Window
+    from openmanager_core.panel import Panel
 
 Aggregate = Literal["none", "mean", "min", "max", "p95", "sum"]
 _SHOWN_STEPS = 48

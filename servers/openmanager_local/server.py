@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from openmanager_kit.registry import ServerSettings
-
 from openmanager_kit.server import OpenManagerServer
 from openmanager_kit.tools import Tool, reads, writes
 from openmanager_local.analyst import Analyst

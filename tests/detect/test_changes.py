@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import naive_detect
 import numpy as np
 import pytest
+from detect.series import START_S, Array, autoregressive
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-import naive_detect
-from detect.series import START_S, Array, autoregressive
 from openmanager_core.analysis._partition import best_pieces
 from openmanager_core.analysis.changes import ChangePoint, changepoints
 from openmanager_core.errors import InvalidRequest

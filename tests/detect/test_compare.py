@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from math import erfc, sqrt
 
+import naive_detect
 import numpy as np
 import pytest
+from detect.series import Array, autoregressive, panel
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-import naive_detect
-from detect.series import Array, autoregressive, panel
 from openmanager_core.analysis.compare import adjusted, compare_windows, rank_test, shift
 from openmanager_core.errors import InsufficientData, InvalidRequest
 

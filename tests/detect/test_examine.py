@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import naive_detect
 import numpy as np
 import pytest
+from detect.series import START_S, Array, autoregressive, panel
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-import naive_detect
-from detect.series import START_S, Array, autoregressive, panel
 from openmanager_core.analysis._steps import fill_gaps, step_at_scale
 from openmanager_core.analysis.examine import examine
 from openmanager_core.errors import InvalidRequest, JobCancelled, NotFound

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import naive_detect
 import numpy as np
 import pytest
+from detect.series import Array, autoregressive
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-import naive_detect
-from detect.series import Array, autoregressive
 from openmanager_core.analysis import detect_multi
 from openmanager_core.analysis.multivariate import _parts, _precision, _stacked
 from openmanager_core.errors import InsufficientData, InvalidRequest

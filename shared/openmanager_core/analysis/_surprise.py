@@ -51,7 +51,8 @@ def surprise(x: Array, least: Array) -> Array:
     Notes
     -----
     The empirical rank up to the 0.98 quantile of the past, beyond it an exponential tail whose scale is the
-    mean excess of at least eight rows (peaks over threshold [1]_). This calibration lets one threshold serve every series.
+    mean excess of at least eight rows (peaks over threshold [1]_). This calibration lets one threshold serve
+    every series.
 
     References
     ----------

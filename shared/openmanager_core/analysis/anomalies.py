@@ -145,7 +145,7 @@ def _residual(x: Array, times_s: Array, step_s: float, level: Array) -> Array | 
 
 
 def _latch(scores: Array, quiet_rows: int) -> list[int]:
-    """Rows at or over the threshold; in the `quiet_rows` after one only a row that scores twice as high as all since."""
+    """Rows at or over the threshold; for `quiet_rows` after one only a row that scores twice as high as all since."""
     out: list[int] = []
     silent_to, highest = -1, 0.0
     for row in np.flatnonzero(scores >= THRESHOLD).tolist():

@@ -220,7 +220,9 @@ def _suspects(
         seen = surveys[name]
         for row in np.flatnonzero(np.isfinite(seen.past) & ~np.isfinite(seen.now))[: 4 * _MOST_SILENT]:
             silent.setdefault(panel.hosts[row], name)
-        ranked += [(float(seen.score[row]), name, int(row)) for row in _strongest(seen.score, MOST_SUSPECTS * 4, min_sigma)]
+        ranked += [
+            (float(seen.score[row]), name, int(row)) for row in _strongest(seen.score, MOST_SUSPECTS * 4, min_sigma)
+        ]
     for host, name in list(silent.items())[:_MOST_SILENT]:
         chosen[name].append(host)
     ranked.sort(key=lambda r: -r[0])

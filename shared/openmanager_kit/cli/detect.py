@@ -45,8 +45,9 @@ def as_text(answer: dict[str, Any], timestamps: npt.NDArray[np.float64], values:
         f"{len(alerts)} alerts in {len(values)} rows ({readings} with a reading); "
         f"an alert is a score of {answer['threshold']:g} or more"
     ]
-    for row in alerts:
-        lines.append(f"row {row}  {_clock(timestamps[row])}  value {values[row]:.6g}  score {scores[row]:.2f}")
+    lines += [
+        f"row {row}  {_clock(timestamps[row])}  value {values[row]:.6g}  score {scores[row]:.2f}" for row in alerts
+    ]
     if not alerts and scores:
         top = int(np.argmax(scores))
         lines.append(f"the strangest row is {top} at {_clock(timestamps[top])}, score {scores[top]:.2f}")
