@@ -187,11 +187,14 @@ class Server:
         first, second = draw(self.words[0], tick), draw(self.words[1], tick)
         own = self.moods[0].at(tick) + 0.9 * c.restless * self.moods[1].at(tick)
         demand = c.demand * max(1.0 + own * c.own, 0.1) * self.weight
-        wanted = self.cpu_level * (demand + c.jobs * max(1.0 + 0.7 * own, 0.0))
+        demand = min(demand, 0.78 / self.cpu_level)
+        jobs = self.cpu_level * c.jobs * max(1.0 + 0.7 * own, 0.0)
+        wanted = self.cpu_level * demand + jobs
         wanted = max(wanted + bell(lane(first, 0)) * self.cpu_noise + 0.005, 0.002)
-        busy = min(wanted, 1.0)
-        queueing = 1.0 + 0.6 * busy**4 / (1.03 - busy) + 10.0 * max(wanted - 1.0, 0.0)
-        served = (1.0 + 0.04 * bell(lane(first, 1))) * self.requests * demand / max(wanted, 1.0)
+        contended = wanted - 0.9 * jobs
+        busy = min(contended, 1.0)
+        queueing = 1.0 + 0.6 * busy**4 / (1.03 - busy) + 10.0 * max(contended - 1.0, 0.0)
+        served = (1.0 + 0.04 * bell(lane(first, 1))) * self.requests * demand / max(contended, 1.0)
         p95 = (2.3 + 0.16 * bell(lane(second, 0)) ** 2) * (1.0 + 0.07 * bell(lane(first, 3))) * self.latency * queueing
         cpu = min(math.floor(wanted * 5000.0 + 0.5) * 0.0002, 1.0)
         memory = 0.018 * c.slow + 0.02 * min(demand, 3.0) + 0.004 * own + 0.0012 * bell(lane(second, 3)) + self.memory
@@ -199,7 +202,7 @@ class Server:
         disk = (cycle - math.floor(cycle)) * self.disk_swing + self.disk + 0.0003 * own
         sent = (1.0 + 0.08 * bell(lane(first, 2))) * self.bytes_out * served + 3e5 * c.jobs + 2500.0
         lost = 0.0008 * (1.0 + 0.45 * bell(lane(second, 1))) ** 2 + 0.01 * max(wanted - 0.92, 0.0)
-        share = min(self.error_share + 0.15 * max(wanted - 0.97, 0.0), 0.95)
+        share = min(self.error_share + 0.15 * max(contended - 0.97, 0.0), 0.95)
         failed = math.floor(share * served * self.tick_s + uniform(second, 2)) / self.tick_s
         return (
             cpu, min(max(memory, 0.02), 0.995), min(max(disk, 0.01), 1.0), sent,

@@ -32,6 +32,10 @@ from openmanager_core.simulator.load import DAY_S, Activity, Traits, activity
 
 Rows = npt.NDArray[np.intp]
 F = np.float32
+MOST_DEMAND = F(0.78)
+"""Share of a server's CPU that requests take at most without a fault: balancers shed, operators scale in time."""
+YIELDED = 0.9
+"""Share of its CPU that batch work gives up to requests."""
 
 
 def clip(values: Floats, low: float, high: float) -> Floats:
@@ -118,6 +122,7 @@ class Block:
         np.maximum(mood, F(0.1), out=mood)
         mood *= self.people.weight[self.rows]
         out *= mood
+        np.minimum(out, MOST_DEMAND / self.people.cpu_level[self.rows], out=out)
         return self.times_fault(out, "demand")
 
     @cached_property
@@ -130,17 +135,29 @@ class Block:
         return clip((leak / room - F(0.6)) * F(1 / 0.35), 0, 1)
 
     @cached_property
+    def jobs(self) -> Floats:
+        """CPU of the cluster's own batch work."""
+        out = self.own * F(0.7)
+        out += F(1)
+        np.maximum(out, F(0), out=out)
+        out *= np.take(self.activity.jobs, self.cluster_of, axis=1)
+        out *= self.people.cpu_level[self.rows]
+        return out
+
+    @cached_property
+    def contended(self) -> Floats:
+        """What requests compete for: batch work runs at a low priority, it fills the CPU and yields it."""
+        out = self.jobs * F(-YIELDED)
+        out += self.wanted
+        return out
+
+    @cached_property
     def wanted(self) -> Floats:
         """CPU asked for against CPU there is; above 1 work has to wait."""
         level = self.people.cpu_level[self.rows]
         out = self.demand * level
         self.times_fault(out, "work")
-        jobs = self.own * F(0.7)
-        jobs += F(1)
-        np.maximum(jobs, F(0), out=jobs)
-        jobs *= np.take(self.activity.jobs, self.cluster_of, axis=1)
-        jobs *= level
-        out += jobs
+        out += self.jobs
         noise = self.bell(0, 0)
         noise *= self.people.cpu_noise[self.rows]
         out += noise
@@ -160,7 +177,7 @@ class Block:
         out += F(1)
         out *= self.people.requests[self.rows]
         out *= self.demand
-        out /= np.maximum(self.wanted, F(1))
+        out /= np.maximum(self.contended, F(1))
         return out
 
     @cached_property
@@ -186,13 +203,13 @@ class Block:
     @cached_property
     def queueing(self) -> Floats:
         """How much longer an answer takes than on an idle server: about 1 up to half load, then steeply more."""
-        busy = np.minimum(self.wanted, F(1))
+        busy = np.minimum(self.contended, F(1))
         square = busy * busy
         square *= square
         square *= F(0.6)
         square /= F(1.03) - busy
         square += F(1)
-        over = self.wanted - F(1)
+        over = self.contended - F(1)
         np.maximum(over, F(0), out=over)
         over *= F(10)
         square += over

@@ -146,7 +146,7 @@ def requests(b: Block) -> Floats:
 def errors(b: Block) -> Floats:
     """Failures are counted: whole numbers per tick."""
     share = np.broadcast_to(b.of_type(ERROR_SHARE), b.served.shape).copy()
-    over = b.wanted - F(0.97)
+    over = b.contended - F(0.97)
     np.maximum(over, F(0), out=over)
     over *= F(0.15)
     share += over
