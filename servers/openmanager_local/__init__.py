@@ -1,0 +1,1 @@
+"""The fleet analyst as an MCP server: health, anomalies, causes, forecasts, incidents."""

@@ -57,7 +57,9 @@ class NotFound(FleetError):
     @classmethod
     def named(cls, what: str, given: str, known: Iterable[str], *, hint: str = "") -> NotFound:
         """Say which `what` is missing and the nearest names there are."""
-        near = get_close_matches(given[:200], list(known), n=3, cutoff=0.4)
+        names, wanted = list(known), given[:200].casefold()
+        inside = [name for name in names if wanted and wanted in name.casefold()]
+        near = inside[:3] or get_close_matches(given[:200], names, n=3, cutoff=0.4)
         tip = f"one of the nearest names: {', '.join(near)}" if near else hint
         return cls(f"{what} {given[:80]!r} does not exist", hint=tip or hint)
 

@@ -49,12 +49,14 @@ class BoundTool:
         annotations: ToolAnnotations | None = None,
         icons: list[Icon] | None = None,
         structured: bool = True,
+        outlined: bool = True,
     ) -> None:
         self.tool = tool
         self.turn = anyio.Semaphore(limits.calls_per_tool, fast_acquire=True)
         self._annotations = annotations
         self._icons = icons
         self._structured = structured
+        self._outlined = structured and outlined
         self._is_async = inspect.iscoroutinefunction(tool.fn) or inspect.iscoroutinefunction(
             getattr(tool.fn, "__call__", None)  # noqa: B004 - the method is wanted, not whether there is one
         )
@@ -94,7 +96,7 @@ class BoundTool:
             title=tool.title or None,
             description=tool.description,
             input_schema=self.input_schema,
-            output_schema=outline(self._signature.return_annotation) if self._structured else None,
+            output_schema=outline(self._signature.return_annotation) if self._outlined else None,
             annotations=annotations,
             icons=self._icons,
             _meta=tool.meta,

@@ -195,7 +195,8 @@ def _plain_outline(annotation: Any) -> Schema | None:
     if origin is Literal:
         return {"type": "string"} if all(isinstance(arg, str) for arg in args) else None
     if origin in _LISTS and args:
-        return {"type": "array", "items": _plain_outline(args[0]) or {"type": "object"}}
+        items = _plain_outline(args[0])
+        return None if items is None else {"type": "array", "items": items}
     if origin in (dict, Mapping) or hasattr(annotation, "model_fields") or annotation is dict:
         return {"type": "object"}
     return None

@@ -86,6 +86,8 @@ class OpenManagerServer(MCPServer[Any]):
         See `Limits`.
     page_size
         Entries on one page of a list.
+    outlines
+        Whether the list sketches what each tool answers; structured content goes out either way.
     lifespan
         Replaces the closing of `state`; everything else goes to `MCPServer`.
     """
@@ -99,6 +101,7 @@ class OpenManagerServer(MCPServer[Any]):
         read_only: bool = False,
         limits: Limits | None = None,
         page_size: int = PAGE_SIZE,
+        outlines: bool = True,
         cache_hints: Mapping[CacheableMethod, CacheHint] | None = None,
         lifespan: Lifespan | None = None,
         version: str | None = None,
@@ -108,6 +111,7 @@ class OpenManagerServer(MCPServer[Any]):
         self.limits = limits or Limits()
         self._read_only = read_only
         self._page_size = page_size
+        self._outlines = outlines
         self._threads = anyio.CapacityLimiter(self.limits.threads)
         self._waiting = 0
         self.room: Callable[[], Awaitable[None]] | None = None
@@ -148,7 +152,7 @@ class OpenManagerServer(MCPServer[Any]):
         if taken:
             raise ValueError(f"{self.name} has a tool named {taken[0]} already")
         self._bound[tool.name] = BoundTool(
-            tool, self.limits, annotations=annotations, icons=icons, structured=structured
+            tool, self.limits, annotations=annotations, icons=icons, structured=structured, outlined=self._outlines
         )
         self._aliases.update(dict.fromkeys(tool.aliases, tool.name))
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from openmanager_core.fleet import Change, Fleet
-from openmanager_core.panel import Panel, Window
+
+if TYPE_CHECKING:
+    from openmanager_core.panel import Panel, Window
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from openmanager_core.errors import ConfigError, FleetError
 COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("openmanager_kit.cli.serve", "Serve one MCP server, over stdio or HTTP"),
     "client-config": ("openmanager_kit.cli.client_config", "Print what an MCP client needs to know"),
+    "demo": ("openmanager_local.demo", "Break a simulated fleet and analyse it through MCP, as make run does"),
     "report": ("openmanager_local.report_command", "Report on the fleet: terminal, Markdown or JSON"),
     "detect": ("openmanager_kit.cli.detect", "Score one series for anomalies, causally (CSV in, JSON out)"),
     "detect-multi": (
@@ -21,7 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "forecast": (
         "openmanager_kit.cli.forecast",
-        "Forecast one series with an 80 % interval (CSV in, JSON out)",
+        "Forecast one series with its interval (CSV in, JSON out)",
     ),
     "rca": ("openmanager_kit.cli.rca", "Rank root causes over a call graph (CSV and JSON in, JSON out)"),
     "simulate": ("openmanager_kit.cli.simulate", "Serve or write a simulated fleet with known faults"),

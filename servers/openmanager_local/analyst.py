@@ -1,0 +1,242 @@
+"""What every tool of this server needs: the source, the Ledger, the inventory, and checked panels."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+
+from openmanager_core import catalog
+from openmanager_core.errors import FleetError, InvalidRequest, StorageUnavailable, Unsupported
+from openmanager_core.fleet import Fleet
+from openmanager_core.job import checkpoint, offload
+from openmanager_core.source import SourceSettings, open_source
+
+if TYPE_CHECKING:
+    from openmanager_core.source.simulated import SimulatedSource
+
+    from openmanager_core.findings import Finding
+    from openmanager_core.panel import Panel, Window
+    from openmanager_core.source.base import Source, SourceStatus
+    from openmanager_core.storage.incident import Incident
+    from openmanager_core.storage.ledger import Ledger
+
+_log = logging.getLogger(__name__)
+_INVENTORY_TTL_S = 15.0
+_READS_AT_ONCE = 4
+
+
+def ledger_name(source: SourceSettings) -> str:
+    """One file a fleet: what the simulator made up must never stand among incidents of real servers."""
+    which = f"{source.kind}|{source.url}|{source.tenant}|{source.path}|{source.seed}|{source.servers}"
+    return f"ledger-{source.kind}-{hashlib.blake2b(which.encode(), digest_size=4).hexdigest()}.sqlite3"
+
+
+@dataclass(slots=True)
+class Readings:
+    """Checked panels by metric, and what was wrong with them."""
+
+    panels: dict[str, Panel]
+    problems: list[str] = field(default_factory=list)
+
+
+class Analyst:
+    """One fleet, opened at first use and closed once.
+
+    Parameters
+    ----------
+    source
+        Which source to open.
+    home
+        Folder of the Ledger; None keeps nothing.
+    """
+
+    def __init__(self, source: SourceSettings, home: Path | None) -> None:
+        self.settings = source
+        self._home = home
+        self._source: Source | None = None
+        self._ledger: Ledger | None = None
+        self._ledger_problem = "" if home else "nothing is kept: no state folder is set"
+        self._lock: anyio.Lock | None = None
+        self._inventory: tuple[float, Fleet] | None = None
+
+    @property
+    def simulated(self) -> bool:
+        """Whether faults can be injected here."""
+        return self.settings.kind == "simulator"
+
+    def _once(self) -> anyio.Lock:
+        if self._lock is None:
+            self._lock = anyio.Lock()
+        return self._lock
+
+    async def source(self) -> Source:
+        """The source, opened by the first caller."""
+        if self._source is None:
+            async with self._once():
+                if self._source is None:
+                    self._source = await offload(open_source, self.settings)
+        return self._source
+
+    async def simulator(self) -> SimulatedSource:
+        """The source, if it is the simulator.
+
+        Raises
+        ------
+        Unsupported
+            If real servers are being watched.
+        """
+        if not self.simulated:
+            raise Unsupported(
+                f"faults can be injected into the simulator only, and this server watches {self.settings.kind!r}",
+                hint="start it with --source simulator",
+            )
+        from openmanager_core.source.simulated import SimulatedSource
+
+        found = await self.source()
+        assert isinstance(found, SimulatedSource)
+        return found
+
+    async def ledger(self) -> Ledger | None:
+        """The Ledger, or None where it can not be opened: analysis goes on without it, and says so."""
+        if self._ledger is None and self._home is not None and not self._ledger_problem:
+            async with self._once():
+                if self._ledger is None and not self._ledger_problem:
+                    from openmanager_core.storage.ledger import Ledger
+
+                    try:
+                        self._ledger = await Ledger.open(self._home / ledger_name(self.settings))
+                    except StorageUnavailable as exc:
+                        _log.warning("the Ledger can not be opened: %s", exc)
+                        self._ledger_problem = f"incidents are not being kept: {exc.message}"
+        return self._ledger
+
+    async def require_ledger(self) -> Ledger:
+        """The Ledger.
+
+        Raises
+        ------
+        StorageUnavailable
+            If it can not be opened, with the reason.
+        """
+        found = await self.ledger()
+        if found is None:
+            raise StorageUnavailable(self._ledger_problem, hint="set OPENMANAGER_HOME to a folder that can be written")
+        return found
+
+    async def record(
+        self,
+        findings: Sequence[Finding],
+        seen_at_s: float,
+        *,
+        hosts: Sequence[str] | None = None,
+        metrics: Sequence[str] | None = None,
+    ) -> tuple[list[Incident], str]:
+        """Keep what a look at these hosts and metrics found (None: at all); the second value says why not, if so."""
+        ledger = await self.ledger()
+        if ledger is None:
+            return [], self._ledger_problem
+        try:
+            kept = await ledger.record(
+                findings, fleet=await self.fleet(), seen_at_s=seen_at_s, hosts=hosts, metrics=metrics
+            )
+            return kept, ""
+        except StorageUnavailable as exc:
+            _log.warning("the Ledger can not be written: %s", exc)
+            return [], f"incidents are not being kept: {exc.message}"
+
+    async def fleet(self) -> Fleet:
+        """The inventory, at most a quarter of a minute old."""
+        now = time.monotonic()
+        if self._inventory is None or now - self._inventory[0] > _INVENTORY_TTL_S:
+            self._inventory = (now, await (await self.source()).inventory())
+        return self._inventory[1]
+
+    async def now_s(self) -> float:
+        """What "now" means for the source."""
+        return await (await self.source()).now_s()
+
+    async def status(self) -> SourceStatus:
+        """How the source is."""
+        return await (await self.source()).status()
+
+    async def window(self, start: str, end: str, step_s: float = 0.0, *, points: int = 240) -> Window:
+        """The window that the two words mean now, on a grid of about `points` instants unless a step is given."""
+        from openmanager_core.timespan import parse_window
+
+        return parse_window(
+            start, end, await self.now_s(), step_s, default_points=points, min_step_s=self._finest_step_s()
+        )
+
+    def _finest_step_s(self) -> float:
+        return self.settings.tick_s if self.settings.kind in ("simulator", "host") else 1.0
+
+    async def metrics(self, wanted: Sequence[str] = ()) -> tuple[str, ...]:
+        """The wanted metrics, checked, or all that the source has.
+
+        Raises
+        ------
+        NotFound
+            For a name outside the catalogue.
+        InvalidRequest
+            For a metric that no server has here.
+        """
+        have = await (await self.source()).metrics()
+        for name in wanted:
+            catalog.metric(name)
+            if name not in have:
+                raise InvalidRequest(f"no server here reports {name}", hint=f"one of {', '.join(have)}")
+        return tuple(dict.fromkeys(wanted)) or have
+
+    async def read(self, metric: str, window: Window, hosts: Sequence[str] | None = None) -> tuple[Panel, list[str]]:
+        """One metric, validated and on one grid, and what was wrong with it."""
+        from openmanager_core import processing, validation
+
+        raw = await (await self.source()).read(metric, window, hosts)
+        checked = await offload(validation.check, raw)
+        return await offload(processing.prepare, checked), list(checked.problems)
+
+    async def read_all(self, metrics: Sequence[str], window: Window, hosts: Sequence[str] | None = None) -> Readings:
+        """Several metrics, a few at a time; metrics that none of the hosts has are left out."""
+        fleet = await self.fleet()
+        chosen = [fleet.by_id[h] for h in hosts if h in fleet.by_id] if hosts is not None else list(fleet.servers)
+        types = {server.type for server in chosen}
+        found: dict[str, tuple[Panel, list[str]]] = {}
+        failures: list[FleetError] = []
+        limiter = anyio.Semaphore(_READS_AT_ONCE)
+
+        async def one(name: str, rows: list[str] | None) -> None:
+            async with limiter:
+                try:
+                    found[name] = await self.read(name, window, rows)
+                except FleetError as exc:
+                    failures.append(exc)
+                checkpoint(0.6 * len(found) / max(1, len(metrics)), f"read {name}")
+
+        async with anyio.create_task_group() as tasks:
+            for name in metrics:
+                having = catalog.metric(name).types
+                if not types & set(having):
+                    continue
+                rows = None if hosts is None else [s.id for s in chosen if s.type in having]
+                tasks.start_soon(one, name, rows)
+        if failures and not found:
+            raise failures[0]
+        problems = [str(exc) for exc in failures]
+        problems += [text for name in metrics if name in found for text in found[name][1]]
+        return Readings({name: found[name][0] for name in metrics if name in found}, problems)
+
+    async def aclose(self) -> None:
+        """Let go of the source and the Ledger."""
+        source, self._source = self._source, None
+        ledger, self._ledger = self._ledger, None
+        if source is not None:
+            await source.aclose()
+        if ledger is not None:
+            await ledger.aclose()

@@ -1,0 +1,198 @@
+"""Rows and words that several answers share."""
+
+from __future__ import annotations
+
+import math
+
+from pydantic import BaseModel, ConfigDict
+
+from openmanager_core.catalog import BY_NAME
+from openmanager_core.findings import Cause, Finding, Recommendation
+from openmanager_core.text import ident, visible
+from openmanager_core.timespan import iso
+
+
+class Row(BaseModel):
+    """A part of an answer."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FindingRow(Row):
+    """A finding, in the units of its metric; null: it goes on."""
+
+    id: str
+    kind: str
+    severity: str
+    server: str
+    cluster: str
+    metric: str
+    unit: str
+    direction: str
+    score_sigma: float
+    confidence: float
+    start: str
+    end: str | None
+    observed: float | None
+    expected: float | None
+    method: str
+    summary: str
+
+    def as_text(self) -> str:
+        """Two lines: what, and the evidence."""
+        until = f"until {self.end}" if self.end else "still going on"
+        return (
+            f"- [{self.severity}] {self.summary}\n"
+            f"  id {self.id}: {self.kind} of {self.metric} on {ident(self.server)} since {self.start}, {until}; "
+            f"observed {amount(self.observed, self.metric)}, expected {amount(self.expected, self.metric)}, "
+            f"{self.score_sigma:g} sigma, confidence {self.confidence:.2f} ({self.method})"
+        )
+
+
+def finding_row(finding: Finding) -> FindingRow:
+    """The row of one finding."""
+    return FindingRow(
+        id=finding.id,
+        kind=finding.kind,
+        severity=finding.severity,
+        server=visible(finding.host),
+        cluster=visible(finding.cluster),
+        metric=finding.metric,
+        unit=finding.evidence.unit,
+        direction=finding.direction,
+        score_sigma=short(min(finding.score_sigma, 1e6), 3) or 0.0,
+        confidence=round(finding.confidence, 2),
+        start=iso(finding.start_s),
+        end=None if finding.end_s is None else iso(finding.end_s),
+        observed=short(finding.evidence.observed),
+        expected=short(finding.evidence.baseline),
+        method=finding.evidence.method,
+        summary=finding.summary,
+    )
+
+
+class CauseRow(Row):
+    """A candidate root cause; scores compare within one answer only."""
+
+    node: str
+    level: str
+    kind: str
+    metric: str
+    score: float
+    confidence: float
+    onset: str | None
+    explains: list[str]
+    evidence: list[str]
+    change: str
+
+    def as_text(self) -> str:
+        """The cause with its evidence below it."""
+        onset = f", since {self.onset}" if self.onset else ""
+        lines = [
+            f"- {self.kind} on {self.level} {ident(self.node)} ({self.metric}){onset}; "
+            f"score {self.score:g}, confidence {self.confidence:.2f}"
+        ]
+        lines += [f"  evidence: {text}" for text in self.evidence]
+        if self.change:
+            lines.append(f"  change: {self.change}")
+        if self.explains:
+            lines.append(f"  explains: {', '.join(ident(name) for name in self.explains)}")
+        return "\n".join(lines)
+
+
+def cause_row(cause: Cause) -> CauseRow:
+    """The row of one cause."""
+    return CauseRow(
+        node=visible(cause.node),
+        level=cause.level,
+        kind=cause.kind,
+        metric=cause.metric,
+        score=short(cause.score) or 0.0,
+        confidence=round(cause.confidence, 2),
+        onset=None if cause.onset_s is None else iso(cause.onset_s),
+        explains=[visible(name) for name in cause.explains[:20]],
+        evidence=list(cause.evidence[:6]),
+        change=cause.change,
+    )
+
+
+class ActionRow(Row):
+    """What to do, why, what it brings, what it risks, and how to check."""
+
+    priority: int
+    action: str
+    target: str
+    reason: str
+    expected_effect: str
+    risk: str
+    verify: str
+    finding_ids: list[str]
+
+    def as_text(self) -> str:
+        """The action with its reason and its check."""
+        return (
+            f"{self.priority}. {self.action} [{ident(self.target)}], risk {self.risk}\n"
+            f"   why: {self.reason}\n   effect: {self.expected_effect}\n   verify: {self.verify}"
+        )
+
+
+def action_row(item: Recommendation) -> ActionRow:
+    """The row of one recommendation."""
+    return ActionRow(
+        priority=item.priority,
+        action=item.action,
+        target=visible(item.target),
+        reason=item.reason,
+        expected_effect=item.expected_effect,
+        risk=item.risk,
+        verify=item.verify,
+        finding_ids=list(item.finding_ids[:10]),
+    )
+
+
+def short(value: float | None, digits: int = 4) -> float | None:
+    """The value to `digits` significant digits; None where there is no finite value."""
+    if value is None or not math.isfinite(value):
+        return None
+    return float(f"{value:.{digits}g}")
+
+
+def amount(value: float | None, metric: str) -> str:
+    """The value with its unit, as a person writes it: 83 %, 1.2 MB/s, 45 ms."""
+    if value is None or not math.isfinite(value):
+        return "no reading"
+    unit = BY_NAME[metric].unit if metric in BY_NAME else ""
+    if unit == "ratio":
+        return f"{100 * value:.3g} %"
+    if unit == "s":
+        return f"{value:.3g} s" if abs(value) >= 1 else f"{1000 * value:.3g} ms"
+    if unit.startswith("bytes"):
+        size, prefixes = abs(value), ("", "k", "M", "G", "T")
+        step = min(len(prefixes) - 1, max(0, math.floor(math.log10(size) / 3))) if size >= 1 else 0
+        return f"{value / 1000**step:.3g} {prefixes[step]}B{unit.removeprefix('bytes')}"
+    return f"{value:.4g} {unit}".rstrip()
+
+
+def block(title: str, lines: list[str], empty: str = "") -> str:
+    """A titled paragraph, or the sentence for an empty one, or nothing."""
+    if lines:
+        return f"{title}\n" + "\n".join(lines)
+    return f"{title}\n{empty}" if empty else ""
+
+
+def joined(*parts: str) -> str:
+    """The paragraphs that say something, apart by an empty line."""
+    return "\n\n".join(part for part in parts if part)
+
+
+def notes(problems: list[str], most: int = 5) -> str:
+    """What was wrong with the data, bounded."""
+    lines = [f"- {visible(text)[:300]}" for text in problems[:most]]
+    if len(problems) > most:
+        lines.append(f"- and {len(problems) - most} more")
+    return block("Data problems", lines)
+
+
+def more(next_cursor: str | None) -> str:
+    """How to go on, if there is more."""
+    return f"More: call again with the same arguments and cursor={next_cursor}" if next_cursor else ""

@@ -1,0 +1,159 @@
+"""Answers about values over time: readings, forecasts, capacity."""
+
+from __future__ import annotations
+
+from openmanager_core.text import ident
+from openmanager_kit.answers import Answer
+from openmanager_local.answers.common import Row, amount, block, joined, more, notes
+
+
+class SeriesRow(Row):
+    """One series; values in the metric's unit at start + k x step; null: no reading."""
+
+    server: str
+    start_s: float
+    step_s: float
+    values: list[float | None]
+    mean: float | None
+    min: float | None
+    max: float | None
+    p95: float | None
+    last: float | None
+    coverage: float
+
+
+class ReadingsAnswer(Answer):
+    """A page of series of one metric."""
+
+    metric: str
+    unit: str
+    window: str
+    aggregate: str
+    total: int
+    series: list[SeriesRow]
+    explanation: str
+    problems: list[str]
+    next_cursor: str | None
+
+    def as_text(self) -> str:
+        """A summary line a series, then its values."""
+        rows = []
+        for s in self.series:
+            a = {name: amount(getattr(s, name), self.metric) for name in ("mean", "min", "max", "p95", "last")}
+            rows.append(
+                f"- {ident(s.server)}: mean {a['mean']}, min {a['min']}, max {a['max']}, p95 {a['p95']}, "
+                f"last {a['last']}, {100 * s.coverage:.0f} % of readings there\n"
+                f"  from {s.start_s:.0f} every {s.step_s:g} s: "
+                + " ".join("-" if v is None else f"{v:g}" for v in s.values)
+            )
+        shown = f"{len(self.series)} of {self.total} series over {self.window}"
+        head = f"{self.metric} [{self.unit}], {self.aggregate}, {shown}"
+        return joined(block(head, rows, self.explanation), notes(self.problems), more(self.next_cursor))
+
+
+class ForecastAnswer(Answer):
+    """A forecast with its 80 % interval, and when a threshold is crossed; null: not within the horizon."""
+
+    server: str
+    metric: str
+    unit: str
+    history: str
+    horizon: str
+    method: str
+    season_s: float | None
+    start_s: float
+    step_s: float
+    mean: list[float | None]
+    low: list[float | None]
+    high: list[float | None]
+    threshold: float | None
+    crosses_at: str | None
+    crosses_earliest: str | None
+    crosses_latest: str | None
+    confidence: float
+    explanation: str
+    problems: list[str]
+
+    def as_text(self) -> str:
+        """The crossing first, then the numbers."""
+        season = f", season {self.season_s:g} s" if self.season_s else ", no season"
+        head = (
+            f"Forecast of {self.metric} on {ident(self.server)}, {self.horizon} ahead from {self.history} "
+            f"({self.method}{season})"
+        )
+        crossing = ""
+        if self.threshold is not None:
+            limit = amount(self.threshold, self.metric)
+            if self.crosses_at:
+                crossing = (
+                    f"It crosses {limit} about {self.crosses_at} (80 %: {self.crosses_earliest or 'before the horizon'}"
+                    f" to {self.crosses_latest or 'after the horizon'})."
+                )
+            elif self.crosses_earliest:
+                crossing = (
+                    f"It may cross {limit} from {self.crosses_earliest} (edge of the 80 % interval), not on average."
+                )
+            else:
+                crossing = f"It does not cross {limit} within the horizon."
+        rows = [
+            f"- {self.start_s + k * self.step_s:.0f}: {amount(m, self.metric)} "
+            f"({amount(lo, self.metric)} to {amount(hi, self.metric)})"
+            for k, (m, lo, hi) in enumerate(zip(self.mean, self.low, self.high, strict=True))
+        ]
+        return joined(
+            head,
+            crossing,
+            f"{self.explanation} Confidence {self.confidence:.2f}.".strip(),
+            block("Unix s: mean (80 % interval)", rows),
+            notes(self.problems),
+        )
+
+
+class CapacityRow(Row):
+    """A cluster's tightest resource."""
+
+    cluster: str
+    type: str
+    servers: int
+    metric: str
+    used: float | None
+    peak: float | None
+    limit: float
+    headroom: float | None
+    exhausted: str | None
+    earliest: str | None
+    latest: str | None
+    servers_needed: int
+    confidence: float
+    summary: str
+
+
+class CapacityAnswer(Answer):
+    """A page of clusters, most urgent first."""
+
+    history: str
+    horizon: str
+    growth_ratio: float
+    lost_servers: int
+    total: int
+    clusters: list[CapacityRow]
+    explanation: str
+    problems: list[str]
+    next_cursor: str | None
+
+    def as_text(self) -> str:
+        """One paragraph a cluster."""
+        rows = [
+            f"- {ident(c.cluster)} ({c.servers} {c.type} servers), {c.metric}: used {amount(c.used, c.metric)}, "
+            f"peak {amount(c.peak, c.metric)}, limit {amount(c.limit, c.metric)}; "
+            + (
+                f"exhausted {c.exhausted} (80 %: {c.earliest or 'now'} to {c.latest or 'after the horizon'}); "
+                if c.exhausted
+                else ""
+            )
+            + f"needs {c.servers_needed} servers; {c.summary} (confidence {c.confidence:.2f})"
+            for c in self.clusters
+        ]
+        what_if = f"growth {100 * self.growth_ratio:+.0f} %, {self.lost_servers} servers lost per cluster"
+        head = f"{len(self.clusters)} of {self.total} clusters, {self.horizon} ahead from {self.history}; {what_if}"
+        return joined(block(head, rows, self.explanation), notes(self.problems), more(self.next_cursor))

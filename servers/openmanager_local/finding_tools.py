@@ -1,0 +1,325 @@
+"""Use cases about what is odd: anomalies, patterns, correlation, root cause, before and after."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from openmanager_core import catalog
+from openmanager_core.errors import InvalidRequest
+from openmanager_core.findings import SEVERITIES, Finding
+from openmanager_core.job import checkpoint, offload
+from openmanager_core.text import ident
+from openmanager_core.timespan import iso, parse_duration
+from openmanager_kit.answers import paged
+from openmanager_local.analyst import Analyst
+from openmanager_local.answers.common import cause_row, finding_row, short
+from openmanager_local.answers.findings import (
+    AnomaliesAnswer,
+    CorrelationsAnswer,
+    DifferenceRow,
+    DifferencesAnswer,
+    PairRow,
+    PatternRow,
+    PatternsAnswer,
+    RootCauseAnswer,
+)
+from openmanager_local.parameters import (
+    Bench,
+    Cluster,
+    Cursor,
+    End,
+    Limit,
+    MetricName,
+    Metrics,
+    Servers,
+    Sigma,
+    Start,
+    TypeName,
+)
+from openmanager_local.survey import survey
+from openmanager_local.words import change_text, span_text
+
+_LEVELS = {name: rank for rank, name in enumerate(SEVERITIES)}
+
+
+async def scope(analyst: Analyst, servers: list[str], cluster: str = "", type: str = "") -> list[str] | None:
+    """Ids of the servers that are meant; None for all of them."""
+    if not (servers or cluster or type):
+        return None
+    return [s.id for s in (await analyst.fleet()).select(servers=servers, cluster=cluster, type=type)]
+
+
+async def find_anomalies(
+    analyst: Bench,
+    metrics: Metrics = [],  # noqa: B006
+    servers: Servers = [],  # noqa: B006
+    cluster: Cluster = "",
+    type: TypeName = "",
+    start: Start = "now-1h",
+    end: End = "now",
+    min_sigma: Sigma = 4.0,
+    severity: Annotated[Literal["info", "warning", "critical"], Field(description="Least severity")] = "info",
+    limit: Limit = 20,
+    cursor: Cursor = "",
+) -> AnomaliesAnswer:
+    """Servers and metrics that left their own past or their peers, with evidence, strongest first."""
+    window = await analyst.window(start, end)
+    hosts = await scope(analyst, servers, cluster, type)
+    seen = await survey(analyst, window, hosts=hosts, metrics=metrics, min_sigma=min_sigma)
+    found = [f for f in seen.findings if _LEVELS[f.severity] >= _LEVELS[severity] and f.score_sigma >= min_sigma]
+    of_page = {f.id for f in found}
+    belonging = [f"{i.id}: {i.title} ({i.state})" for i in seen.incidents if of_page & set(i.finding_ids)]
+    return paged(
+        found,
+        lambda part, total, after: AnomaliesAnswer(
+            window=span_text(window),
+            screened_series=seen.screened_series,
+            method=seen.method,
+            total=total,
+            anomalies=[finding_row(f) for f in part],
+            explanation="" if part else _why_no_anomaly(seen.screened_series, min_sigma, severity),
+            incidents=belonging[:5],
+            problems=seen.problems[:10],
+            next_cursor=after,
+        ),
+        limit=limit,
+        cursor=cursor,
+        key=f"find_anomalies|{metrics}|{servers}|{cluster}|{type}|{start}|{end}|{min_sigma}|{severity}",
+    )
+
+
+def _why_no_anomaly(series: int, min_sigma: float, severity: str) -> str:
+    if not series:
+        return "No series has readings in this window. Try: a window that the source covers, or list_metrics."
+    least = "" if severity == "info" else f" of at least severity {severity}"
+    return (
+        f"None of {series} series has a finding{least} of {min_sigma:g} sigma or more. "
+        "Try: a lower min_sigma, a longer window, or find_patterns for what repeats."
+    )
+
+
+async def find_patterns(
+    analyst: Bench,
+    metric: MetricName = "cpu_busy_ratio",
+    servers: Servers = [],  # noqa: B006
+    cluster: Cluster = "",
+    start: Start = "now-24h",
+    end: End = "now",
+    limit: Limit = 20,
+    cursor: Cursor = "",
+) -> PatternsAnswer:
+    """Seasons with their period, trends, leaks, regime switches, odd shapes and recurring spikes of one metric."""
+    from openmanager_core.analysis.patterns import find_patterns as find
+
+    await analyst.metrics([metric])
+    window = await analyst.window(start, end, points=720)
+    readings = await analyst.read_all([metric], window, await scope(analyst, servers, cluster))
+    panel = readings.panels.get(metric)
+    patterns = await offload(find, panel, await analyst.fleet()) if panel is not None else []
+    return paged(
+        patterns,
+        lambda part, total, after: PatternsAnswer(
+            window=span_text(window),
+            series=len(panel.hosts) if panel is not None else 0,
+            total=total,
+            patterns=[
+                PatternRow(
+                    kind=p.kind,
+                    server=p.host,
+                    metric=p.metric,
+                    period_s=short(p.period_s),
+                    strength=round(p.strength, 2),
+                    confidence=round(p.confidence, 2),
+                    start=iso(p.start_s),
+                    end=None if p.end_s is None else iso(p.end_s),
+                    summary=p.summary,
+                )
+                for p in part
+            ],
+            explanation=""
+            if part
+            else "No pattern is stronger than chance here. Try: a longer window, at least two periods long.",
+            problems=readings.problems[:5],
+            next_cursor=after,
+        ),
+        limit=limit,
+        cursor=cursor,
+        key=f"find_patterns|{metric}|{servers}|{cluster}|{start}|{end}",
+    )
+
+
+async def correlate_metrics(
+    analyst: Bench,
+    metric: MetricName,
+    server: Annotated[str, Field(description="Server whose metric is compared; empty: all pairs")] = "",
+    against: Metrics = [],  # noqa: B006
+    cluster: Cluster = "",
+    start: Start = "now-3h",
+    end: End = "now",
+    max_lag: Annotated[str, Field(description="Largest lag, e.g. 5m")] = "5m",
+    min_abs_r: Annotated[float, Field(ge=0, le=1, description="Least |r|")] = 0.5,
+    limit: Limit = 20,
+    cursor: Cursor = "",
+) -> CorrelationsAnswer:
+    """Series that move together, with the lag, corrected for autocorrelation and for how many pairs were tested."""
+    from openmanager_core.analysis.correlation import correlate
+
+    names = await analyst.metrics(list(dict.fromkeys([metric, *(against or [metric])])))
+    window = await analyst.window(start, end, points=360)
+    lag_s = parse_duration(max_lag, name="max_lag")
+    if lag_s > window.duration_s / 4:
+        raise InvalidRequest(
+            f"max_lag must be at most a quarter of the window, {window.duration_s / 4:.0f} s, got {lag_s:.0f} s",
+            hint="use a longer window",
+        )
+    hosts = await scope(analyst, [], cluster)
+    target = None
+    if server:
+        target = ((await analyst.fleet()).server(server).id, metric)
+        hosts = None if hosts is None else list(dict.fromkeys([target[0], *hosts]))
+    readings = await analyst.read_all(names, window, hosts)
+    checkpoint(0.7, "correlating")
+    result = await offload(
+        correlate, list(readings.panels.values()), target=target, max_lag_s=lag_s, min_abs_r=min_abs_r, top=200
+    )
+    return paged(
+        result.pairs,
+        lambda part, total, after: CorrelationsAnswer(
+            window=span_text(window),
+            tested_pairs=result.tested_pairs,
+            total=total,
+            pairs=[
+                PairRow(
+                    server_a=p.host_a,
+                    metric_a=p.metric_a,
+                    server_b=p.host_b,
+                    metric_b=p.metric_b,
+                    r=round(p.r, 3),
+                    lag_s=p.lag_s,
+                    n_effective=round(p.n_effective, 1),
+                    p_value=short(p.p_value, 3) or 0.0,
+                    q_value=short(p.q_value, 3) or 0.0,
+                )
+                for p in part
+            ],
+            explanation=result.explanation,
+            problems=readings.problems[:5],
+            next_cursor=after,
+        ),
+        limit=limit,
+        cursor=cursor,
+        key=f"correlate_metrics|{metric}|{server}|{against}|{cluster}|{start}|{end}|{max_lag}|{min_abs_r}",
+    )
+
+
+async def find_root_cause(
+    analyst: Bench,
+    target: Annotated[str, Field(description="Server or cluster in trouble; empty: the fleet")] = "",
+    start: Start = "now-1h",
+    end: End = "now",
+    limit: Annotated[int, Field(ge=1, le=20, description="Most causes")] = 5,
+) -> RootCauseAnswer:
+    """Likely root causes, ranked over call graph, onset order and recent changes. Names none where nothing is wrong."""
+    window = await analyst.window(start, end)
+    fleet = await analyst.fleet()
+    place = ""
+    if target:
+        place = target if target in fleet.cluster_by_id else fleet.server(target).cluster or fleet.server(target).id
+    seen = await survey(analyst, window)
+    causes = [c for c in seen.causes if not place or _concerns(c.node, c.explains, place, fleet.by_id.get(c.node))]
+    related = [f for f in seen.findings if not place or place in (f.cluster, f.host)] or list(seen.findings)
+    ledger = await analyst.ledger()
+    if ledger is not None:
+        for incident in seen.incidents:
+            mine = [c for c in seen.causes if c.node in incident.hosts or c.node in incident.clusters]
+            if mine:
+                await ledger.set_causes(incident.id, mine)
+    explanation = ""
+    if not causes:
+        explanation = (
+            f"No cause is named: {_why_no_cause(seen.findings)} in {span_text(window)}. "
+            "Try: a window around the trouble, or find_anomalies with a lower min_sigma."
+        )
+    return RootCauseAnswer(
+        window=span_text(window),
+        causes=[cause_row(c) for c in causes[:limit]],
+        findings_used=len(seen.findings),
+        evidence=[finding_row(f) for f in related[:5]],
+        recent_changes=[change_text(c) for c in seen.changes[-5:]],
+        explanation=explanation,
+        problems=seen.problems[:10],
+    )
+
+
+def _concerns(node: str, explains: tuple[str, ...], place: str, server: object) -> bool:
+    return place in (node, *explains, getattr(server, "cluster", ""))
+
+
+def _why_no_cause(findings: tuple[Finding, ...]) -> str:
+    if not findings:
+        return "nothing is out of the ordinary"
+    worst = findings[0]
+    return f"the {len(findings)} findings (strongest: {worst.metric} on {ident(worst.host)}) do not point at one place"
+
+
+async def compare_windows(
+    analyst: Bench,
+    metrics: Metrics = [],  # noqa: B006
+    servers: Servers = [],  # noqa: B006
+    cluster: Cluster = "",
+    before_start: Start = "now-2h",
+    before_end: End = "now-1h",
+    start: Start = "now-1h",
+    end: End = "now",
+    limit: Limit = 20,
+    cursor: Cursor = "",
+) -> DifferencesAnswer:
+    """What changed between two windows, per server and metric, tested and corrected for the number of series."""
+    from openmanager_core.analysis.compare import compare_windows as compare
+
+    names = list(await analyst.metrics(metrics))
+    hosts = await scope(analyst, servers, cluster)
+    fleet = await analyst.fleet()
+    if not metrics and (len(hosts) if hosts is not None else len(fleet.servers)) > 300:
+        names = [name for name in names if name in catalog.SCREENED]
+    after_window = await analyst.window(start, end)
+    before_window = await analyst.window(before_start, before_end, after_window.step_s)
+    before = await analyst.read_all(names, before_window, hosts)
+    after = await analyst.read_all(names, after_window, hosts)
+    differences = []
+    for name in before.panels:
+        if name in after.panels:
+            differences += await offload(compare, before.panels[name], after.panels[name])
+    differences.sort(key=lambda d: (not d.changed, -abs(d.effect_sigma), d.host, d.metric))
+    shown = [d for d in differences if d.changed]
+    return paged(
+        shown,
+        lambda part, total, following: DifferencesAnswer(
+            before_window=span_text(before_window),
+            after_window=span_text(after_window),
+            series=len(differences),
+            changed=len(shown),
+            total=total,
+            differences=[
+                DifferenceRow(
+                    server=d.host,
+                    metric=d.metric,
+                    before=short(d.before),
+                    after=short(d.after),
+                    change_ratio=short(d.change_ratio, 3),
+                    effect_sigma=short(d.effect_sigma, 3),
+                    q_value=short(d.q_value, 3) or 0.0,
+                    changed=d.changed,
+                )
+                for d in part
+            ],
+            explanation="" if part else f"None of {len(differences)} series changed by more than chance explains.",
+            problems=[*before.problems, *after.problems][:5],
+            next_cursor=following,
+        ),
+        limit=limit,
+        cursor=cursor,
+        key=f"compare_windows|{metrics}|{servers}|{cluster}|{before_start}|{before_end}|{start}|{end}",
+    )

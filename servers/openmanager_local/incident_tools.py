@@ -1,0 +1,182 @@
+"""Use cases about what to do and what has happened: actions, incidents, faults to practise on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from openmanager_core.job import checkpoint, offload
+from openmanager_core.text import ident, visible
+from openmanager_core.timespan import iso, parse_duration
+from openmanager_kit.answers import paged
+from openmanager_local.answers.common import action_row
+from openmanager_local.answers.incidents import ActionsAnswer, FaultRow, FaultsAnswer, IncidentRow, IncidentsAnswer
+from openmanager_local.parameters import Bench, Cluster, Cursor, End, Language, Limit, Start
+from openmanager_local.survey import survey
+from openmanager_local.words import span_text
+
+if TYPE_CHECKING:
+    from openmanager_core.simulator.faults import Fault
+
+    from openmanager_core.storage.incident import Incident
+
+State = Literal["", "open", "acknowledged", "resolved"]
+Kind = Literal[
+    "cpu_saturation",
+    "memory_leak",
+    "disk_filling",
+    "network_loss",
+    "slow_dependency",
+    "traffic_surge",
+    "bad_deployment",
+    "noisy_neighbour",
+    "crash_restart",
+    "clock_skew",
+]
+
+
+async def recommend_actions(
+    analyst: Bench,
+    cluster: Cluster = "",
+    start: Start = "now-1h",
+    end: End = "now",
+    limit: Limit = 10,
+    cursor: Cursor = "",
+) -> ActionsAnswer:
+    """What to do now, each with its reason, effect, risk, and the query or command that verifies it."""
+    from openmanager_core.analysis.recommend import recommend
+
+    window = await analyst.window(start, end)
+    fleet = await analyst.fleet()
+    if cluster:
+        fleet.cluster(cluster)
+    seen = await survey(analyst, window)
+    checkpoint(0.9, "recommending")
+    actions = await offload(recommend, seen.findings, seen.causes, seen.servers, fleet)
+    if cluster:
+        places = {cluster, *fleet.cluster_by_id[cluster].members}
+        actions = [a for a in actions if a.target in places]
+    return paged(
+        actions,
+        lambda part, total, after: ActionsAnswer(
+            window=span_text(window),
+            total=total,
+            actions=[action_row(a) for a in part],
+            explanation=""
+            if part
+            else f"Nothing needs doing: {len(seen.findings)} findings, none with a known remedy.",
+            problems=seen.problems[:5],
+            next_cursor=after,
+        ),
+        limit=limit,
+        cursor=cursor,
+        key=f"recommend_actions|{cluster}|{start}|{end}",
+    )
+
+
+async def list_incidents(
+    analyst: Bench,
+    state: Annotated[State, Field(description="Empty: all")] = "",
+    limit: Limit = 20,
+    cursor: Cursor = "",
+) -> IncidentsAnswer:
+    """Incidents kept so far, newest first. They are opened by find_anomalies, fleet_overview and find_root_cause."""
+    ledger = await analyst.require_ledger()
+    found = await ledger.incidents(state=state, limit=500, offset=0)
+    return paged(
+        found,
+        lambda part, total, after: IncidentsAnswer(
+            total=total,
+            incidents=[incident_row(i) for i in part],
+            explanation="" if part else "No incident is on record. Try: find_anomalies, which opens them.",
+            next_cursor=after,
+        ),
+        limit=limit,
+        cursor=cursor,
+        key=f"list_incidents|{state}",
+    )
+
+
+def incident_row(incident: Incident) -> IncidentRow:
+    """The row of one incident."""
+    return IncidentRow(
+        id=incident.id,
+        title=incident.title,
+        state=incident.state,
+        severity=incident.severity,
+        opened=iso(incident.opened_s),
+        updated=iso(incident.updated_s),
+        resolved=None if incident.resolved_s is None else iso(incident.resolved_s),
+        servers=[visible(h) for h in incident.hosts[:10]],
+        clusters=[visible(c) for c in incident.clusters[:10]],
+        findings=len(incident.finding_ids),
+        root_cause=incident.root_cause,
+    )
+
+
+async def incident_report(
+    analyst: Bench,
+    incident_id: Annotated[str, Field(description="Id from list_incidents")],
+    language: Annotated[Language, Field(description="en or ko")] = "en",
+) -> str:
+    """Post-mortem of one incident in Markdown, in English or Korean: impact, timeline, evidence, cause, actions."""
+    return await report_text(analyst, incident_id, language)
+
+
+async def report_text(analyst: Bench, incident_id: str, language: Language) -> str:
+    """The post-mortem, for the tool and the resource."""
+    from openmanager_core.postmortem import incident_markdown
+
+    from openmanager_core.analysis.recommend import recommend
+
+    ledger = await analyst.require_ledger()
+    incident = await ledger.incident(incident_id)
+    findings = await ledger.findings(incident=incident.id)
+    actions = await offload(recommend, findings, incident.causes, {}, await analyst.fleet())
+    return await offload(incident_markdown, incident, findings, incident.causes, actions, language=language)
+
+
+async def inject_fault(
+    analyst: Bench,
+    kind: Annotated[Kind, Field(description="What goes wrong")],
+    target: Annotated[str, Field(description="Server or cluster id")],
+    severity: Annotated[float, Field(ge=0.05, le=1, description="0.05 to 1")] = 0.8,
+    started: Annotated[str, Field(description="When it began, e.g. now-20m")] = "now-10m",
+    duration: Annotated[str, Field(description="How long it lasts")] = "2h",
+) -> FaultsAnswer:
+    """Make a fault in the simulated fleet, to practise on. Only the simulator can do this."""
+    from openmanager_core.simulator.faults import Fault
+    from openmanager_core.timespan import parse_instant
+
+    simulator = await analyst.simulator()
+    start_s = parse_instant(started, await simulator.now_s(), name="started")
+    end_s = start_s + parse_duration(duration, name="duration")
+    made = simulator.inject(Fault("", kind, (target,), start_s, end_s, severity))
+    return FaultsAnswer(
+        message=f"Injected {made.kind} on {ident(target)} as {made.id}. Try: fleet_overview, then find_root_cause.",
+        faults=[fault_row(f) for f in simulator.active()],
+    )
+
+
+async def clear_faults(
+    analyst: Bench, fault_id: Annotated[str, Field(description="Id from inject_fault; empty: all")] = ""
+) -> FaultsAnswer:
+    """End faults in the simulated fleet now; what they did stays in its past. Only the simulator can do this."""
+    simulator = await analyst.simulator()
+    gone = simulator.clear([fault_id] if fault_id else ())
+    return FaultsAnswer(
+        message=f"Ended {gone} fault{'' if gone == 1 else 's'}.", faults=[fault_row(f) for f in simulator.active()]
+    )
+
+
+def fault_row(fault: Fault) -> FaultRow:
+    """The row of one fault."""
+    return FaultRow(
+        id=fault.id,
+        kind=fault.kind,
+        targets=list(fault.targets),
+        severity=fault.severity,
+        start=iso(fault.start_s),
+        end="until cleared" if fault.end_s is None else iso(fault.end_s),
+    )

@@ -1,0 +1,96 @@
+"""`openmanager report`: the state of the fleet in one page, for a terminal, a wiki or a program."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import anyio
+from openmanager_kit.cli import options
+from openmanager_kit.profile import load_profile
+from openmanager_kit.registry import settings_for
+
+from openmanager_core.errors import InvalidRequest
+from openmanager_local.analyst import Analyst
+from openmanager_local.fleet_tools import fleet_overview
+from openmanager_local.incident_tools import recommend_actions
+from openmanager_local.series_tools import capacity_outlook
+
+_SECTIONS = (("Fleet", "overview"), ("Actions", "actions"), ("Capacity", "capacity"))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Format, output, window, and the settings every command shares."""
+    parser.add_argument("--format", choices=("terminal", "markdown", "json"), default="terminal")
+    parser.add_argument("--output", default="", help="write to this file instead of standard output")
+    parser.add_argument("--start", default="now-1h", help="begin of the window (default now-1h)")
+    parser.add_argument("--end", default="now", help="end of the window (default now)")
+    options.add_config(parser)
+    options.add_settings(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the report."""
+    profile = load_profile(args.config or "", options.flags_of(args), os.environ)
+    settings = settings_for(profile, "openmanager-local")
+    analyst = Analyst(settings.source, settings.home)
+    parts = anyio.run(_parts, analyst, args.start, args.end)
+    text = render(parts, args.format)
+    if not args.output:
+        sys.stdout.write(text)
+        return 0
+    write_whole(Path(args.output), text)
+    return 0
+
+
+async def _parts(analyst: Analyst, start: str, end: str) -> dict[str, Any]:
+    try:
+        return {
+            "overview": await fleet_overview(analyst, start, end, top=10),
+            "actions": await recommend_actions(analyst, start=start, end=end),
+            "capacity": await capacity_outlook(analyst, history="1d", limit=10),
+        }
+    finally:
+        await analyst.aclose()
+
+
+def render(parts: dict[str, Any], form: str) -> str:
+    """The three answers as text, Markdown, or one JSON object."""
+    if form == "json":
+        return (
+            json.dumps({name: part.model_dump(mode="json") for name, part in parts.items()}, ensure_ascii=False) + "\n"
+        )
+    if form == "markdown":
+        return "# Fleet report\n" + "".join(f"\n## {title}\n\n{parts[name].as_text()}\n" for title, name in _SECTIONS)
+    return "".join(f"{title.upper()}\n{'=' * len(title)}\n{parts[name].as_text()}\n\n" for title, name in _SECTIONS)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write the file whole or not at all: a temporary file beside it, flushed to disk, then renamed.
+
+    Raises
+    ------
+    InvalidRequest
+        If the folder does not exist or can not be written.
+    """
+    temporary = ""
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=path.parent, prefix=".report-", delete=False
+        ) as out:
+            temporary = out.name
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
+        Path(temporary).replace(path)
+    except OSError as exc:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+        raise InvalidRequest(
+            f"--output {str(path)!r} can not be written: {exc.strerror}", hint="another folder"
+        ) from exc

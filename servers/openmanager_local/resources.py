@@ -1,0 +1,90 @@
+"""What can be read by address: the inventory, one server, one incident; and completions of their names."""
+
+from __future__ import annotations
+
+from mcp.server.mcpserver import MCPServer
+from mcp_types import (
+    Completion,
+    CompletionArgument,
+    CompletionContext,
+    PromptReference,
+    ResourceTemplateReference,
+)
+
+from openmanager_core import catalog
+from openmanager_core.errors import StorageUnavailable
+from openmanager_core.text import ident
+from openmanager_local.analyst import Analyst
+from openmanager_local.fleet_tools import describe_server
+from openmanager_local.incident_tools import report_text
+
+_MOST = 100
+_LISTED = 150
+
+
+def add_resources(server: MCPServer, analyst: Analyst) -> None:
+    """Give the server its resources and completions."""
+
+    @server.resource("fleet://servers", title="Servers", mime_type="text/plain")
+    async def servers() -> str:
+        """The inventory: every cluster with its servers, and who calls whom."""
+        fleet = await analyst.fleet()
+        lines = [f"{len(fleet.servers)} servers in {len(fleet.clusters)} clusters"]
+        for c in fleet.clusters[:_LISTED]:
+            members = ", ".join(map(ident, c.members[:8]))
+            rest = f" and {len(c.members) - 8} more" if len(c.members) > 8 else ""
+            calls = ", ".join(map(ident, fleet.callees(c.id))) or "nobody"
+            lines.append(f"- {ident(c.id)} ({c.type}, {c.environment}, {c.region}): {members}{rest}; calls {calls}")
+        if len(fleet.clusters) > _LISTED:
+            lines.append(f"and {len(fleet.clusters) - _LISTED} more clusters; list_servers pages through all")
+        return "\n".join(lines)[:10_000]
+
+    @server.resource("fleet://servers/{id}", title="One server", mime_type="text/plain")
+    async def one_server(id: str) -> str:
+        """One server: place, health with reasons, newest readings, anomalies of the last hour."""
+        return (await describe_server(analyst, id)).as_text()
+
+    @server.resource("fleet://incidents/{id}", title="One incident", mime_type="text/markdown")
+    async def one_incident(id: str) -> str:
+        """The post-mortem of one incident."""
+        return await report_text(analyst, id, "en")
+
+    @server.completion()
+    async def complete(
+        ref: PromptReference | ResourceTemplateReference,
+        argument: CompletionArgument,
+        context: CompletionContext | None,
+    ) -> Completion:
+        """Names that begin with, or else contain, what was typed."""
+        names = await _names(analyst, ref, argument.name)
+        typed = argument.value.casefold()
+        begin = [name for name in names if name.casefold().startswith(typed)]
+        inside = [name for name in names if typed in name.casefold() and name not in set(begin)]
+        found = begin + inside
+        return Completion(values=found[:_MOST], total=len(found), has_more=len(found) > _MOST)
+
+
+async def _names(analyst: Analyst, ref: PromptReference | ResourceTemplateReference, argument: str) -> list[str]:
+    place = ref.uri if isinstance(ref, ResourceTemplateReference) else ref.name
+    if "incident" in place or argument == "incident_id":
+        if argument == "language":
+            return ["en", "ko"]
+        try:
+            ledger = await analyst.require_ledger()
+            return [i.id for i in await ledger.incidents(limit=_MOST)]
+        except StorageUnavailable:
+            return []
+    match argument:
+        case "id" | "server":
+            return [s.id for s in (await analyst.fleet()).servers]
+        case "cluster":
+            return [c.id for c in (await analyst.fleet()).clusters]
+        case "metric":
+            return [m.name for m in catalog.METRICS]
+        case "language":
+            return ["en", "ko"]
+        case "horizon":
+            return ["24h", "7d", "30d", "90d"]
+        case "growth":
+            return ["0.1", "0.2", "0.5", "1.0"]
+    return []

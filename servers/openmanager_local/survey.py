@@ -1,0 +1,132 @@
+"""One look at the fleet that several tools share: read or screen, then findings, health and causes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from openmanager_core import catalog
+from openmanager_core.fleet import Change, Health
+from openmanager_core.job import checkpoint, offload
+from openmanager_local.analyst import Analyst, Readings
+
+if TYPE_CHECKING:
+    from openmanager_core.analysis.overview import Overview
+    from openmanager_core.findings import Cause, Finding
+    from openmanager_core.fleet import Fleet
+    from openmanager_core.panel import Panel, Window
+    from openmanager_core.storage.incident import Incident
+
+USUAL_SIGMA = 4.0
+"""What opens incidents; a call may look at less, or more."""
+_EVERY_METRIC_UP_TO = 300
+"""Servers for which all metrics are read at once; beyond, the screened eight come first."""
+_PULL_UP_TO_SAMPLES = 40_000_000
+_PULL_UP_TO_SERIES = 400
+"""What travels whole from an engine across the network; beyond, the engine screens."""
+_SUSPECTS = 60
+_PEERS_PER_TYPE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What one look found, and the incidents that it belongs to."""
+
+    window: Window
+    panels: dict[str, Panel]
+    findings: tuple[Finding, ...]
+    causes: tuple[Cause, ...]
+    servers: dict[str, Health]
+    clusters: dict[str, Health]
+    fleet: Health
+    screened_series: int
+    method: str
+    changes: tuple[Change, ...]
+    incidents: list[Incident]
+    problems: list[str]
+
+
+async def survey(
+    analyst: Analyst,
+    window: Window,
+    *,
+    hosts: Sequence[str] | None = None,
+    metrics: Sequence[str] = (),
+    min_sigma: float = USUAL_SIGMA,
+) -> Survey:
+    """Look at the fleet, or at `hosts`, over the window, and keep what is found.
+
+    Small enough, everything is read; else the source ranks its series and only the suspects, and a few of
+    their peers, are read in full.
+    """
+    fleet = await analyst.fleet()
+    source = await analyst.source()
+    names = await analyst.metrics(metrics)
+    count = len(fleet.servers) if hosts is None else len(hosts)
+    if not metrics and count > _EVERY_METRIC_UP_TO:
+        names = tuple(name for name in names if name in catalog.SCREENED)
+    changes = await source.changes(window)
+    checkpoint(0.05, "screening")
+    series = count * len(names)
+    whole = (
+        series <= _PULL_UP_TO_SERIES if source.kind == "prometheus" else series * window.n_times <= _PULL_UP_TO_SAMPLES
+    )
+    ranking = None if whole else await source.rank(names, window, _SUSPECTS, hosts)
+    wanted = hosts
+    if ranking is not None:
+        suspects = list(dict.fromkeys(s.host for s in ranking.suspects))
+        wanted = [*suspects, *_peers(fleet, suspects)]
+    readings = await analyst.read_all(names, window, wanted)
+    seen = await offload(_look, readings, fleet, window, changes, min_sigma)
+    health = (seen.servers, seen.clusters, seen.fleet)
+    if ranking is not None:
+        latest = {name: await source.latest(name, window.end_s) for name in names}
+        health = await offload(_health, latest, fleet)
+    certain = [f for f in seen.findings if f.score_sigma >= USUAL_SIGMA]
+    everything = hosts is None and not metrics
+    incidents, not_kept = await analyst.record(
+        certain, window.end_s, hosts=hosts, metrics=None if everything else names
+    )
+    problems = [*(ranking.problems if ranking else ()), *readings.problems, *seen.problems, not_kept]
+    return Survey(
+        window=window,
+        panels=readings.panels,
+        findings=seen.findings,
+        causes=seen.causes,
+        servers=health[0],
+        clusters=health[1],
+        fleet=health[2],
+        screened_series=ranking.screened_series if ranking else seen.screened_series,
+        method=ranking.method if ranking else "robust distance from the own past and from peers",
+        changes=changes,
+        incidents=incidents,
+        problems=[text for text in problems if text],
+    )
+
+
+def _look(readings: Readings, fleet: Fleet, window: Window, changes: tuple[Change, ...], min_sigma: float) -> Overview:
+    from openmanager_core.analysis.overview import overview
+
+    checkpoint(0.65, "analysing")
+    return overview(readings.panels, fleet, window, changes=changes, top=500, min_sigma=min_sigma)
+
+
+def _health(latest: dict[str, Panel], fleet: Fleet) -> tuple[dict[str, Health], dict[str, Health], Health]:
+    from openmanager_core.analysis.health import roll_up, server_health
+
+    servers = server_health(latest, fleet)
+    clusters, whole = roll_up(servers, fleet)
+    return servers, clusters, whole
+
+
+def _peers(fleet: Fleet, suspects: Sequence[str]) -> list[str]:
+    """A few servers of each suspect's type, so that a suspect can be told from its peers."""
+    chosen = set(suspects)
+    wanted = {fleet.by_id[host].type for host in suspects if host in fleet.by_id}
+    peers: dict[str, list[str]] = {name: [] for name in wanted}
+    for server in fleet.servers:
+        room = peers.get(server.type)
+        if room is not None and len(room) < _PEERS_PER_TYPE and server.id not in chosen:
+            room.append(server.id)
+    return [host for group in peers.values() for host in group]

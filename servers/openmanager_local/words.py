@@ -1,0 +1,31 @@
+"""Short sentences about windows, sources and changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from openmanager_core.fleet import Change
+from openmanager_core.text import ident, visible
+from openmanager_core.timespan import iso
+
+if TYPE_CHECKING:
+    from openmanager_core.panel import Window
+    from openmanager_core.source.base import SourceStatus
+
+
+def span_text(window: Window) -> str:
+    """``start to end, every N s`` in UTC."""
+    return f"{iso(window.start_s)} to {iso(window.end_s)} every {window.step_s:g} s"
+
+
+def status_text(status: SourceStatus) -> str:
+    """The source, its state, the newest reading, and the breaker where it is not closed."""
+    newest = "no readings yet" if status.newest_s is None else f"newest reading {iso(status.newest_s)}"
+    breaker = "" if status.breaker == "closed" else f", breaker {status.breaker}"
+    detail = f" ({visible(status.detail)[:200]})" if status.detail else ""
+    return f"{status.kind} {status.state}, {newest}{breaker}{detail}"
+
+
+def change_text(change: Change) -> str:
+    """When, what, where."""
+    return f"{iso(change.at_s)} {change.kind} of {ident(change.target)}: {visible(change.description)[:200]}"

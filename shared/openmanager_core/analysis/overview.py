@@ -1,0 +1,286 @@
+"""The whole fleet in one bounded call: health, what is unusual, and why.
+
+Every series is screened, only the strongest suspects are examined, so the cost grows with the servers in the
+screening alone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from openmanager_core.analysis.examine import examine
+from openmanager_core.analysis.fleet_causes import find_causes
+from openmanager_core.analysis.health import roll_up, server_health
+from openmanager_core.analysis.outliers import MIN_PEERS, peer_outliers
+from openmanager_core.catalog import BY_NAME
+from openmanager_core.errors import InsufficientData, InvalidRequest
+from openmanager_core.findings import Cause, Finding
+from openmanager_core.fleet import Change, Fleet, Health
+from openmanager_core.job import checkpoint
+from openmanager_core.panel import Panel, Window
+from openmanager_core.screening import Survey, survey
+
+SUSPECT_SIGMA = 4.0
+MOST_SUSPECTS = 48
+ALL_UP_TO_SERIES = 1_000
+"""Fleets with so few series are examined whole: what ended before "lately" is found too."""
+_PER_CLUSTER_METRIC = 4
+_PER_HOST = 4
+_MOST_SILENT = 8
+_MOST_PEER_GROUPS = 6
+_RECENT_SHARE = 1 / 12
+_FEWEST_INSTANTS = 8
+_MOST_CAUSES = 5
+_SEVERITY = {"critical": 0, "warning": 1, "info": 2}
+_COMPANY = 8
+"""Other hosts of the same type that say whether a suspect's move is everybody's."""
+_FEWEST_COMPANY = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The state of a fleet over a window.
+
+    Attributes
+    ----------
+    fleet, clusters, servers
+        Health of each.
+    findings
+        What is unusual, worst first.
+    causes
+        Ranked root causes; empty where nothing is wrong.
+    screened_series
+        How many series were looked at.
+    problems
+        What limits the answer, in sentences.
+    """
+
+    fleet: Health
+    clusters: dict[str, Health]
+    servers: dict[str, Health]
+    findings: tuple[Finding, ...]
+    causes: tuple[Cause, ...]
+    screened_series: int
+    problems: tuple[str, ...]
+
+
+def overview(
+    panels: Mapping[str, Panel],
+    fleet: Fleet,
+    window: Window,
+    *,
+    changes: Sequence[Change] = (),
+    top: int = 20,
+    min_sigma: float = SUSPECT_SIGMA,
+) -> Overview:
+    """Health, findings and causes of a fleet, from one panel per metric.
+
+    Parameters
+    ----------
+    panels
+        Metric name to its panel over `window`; the catalogue's ``SCREENED`` metrics are meant, more are welcome.
+    fleet
+        The inventory and who calls whom.
+    window
+        What the panels cover.
+    changes
+        Deployments and the like; one at the place of a cause is named with it.
+    top
+        Most findings to return, at least 1.
+    min_sigma
+        How far from normal, in robust sigmas, is worth a finding, at least 1.
+
+    Returns
+    -------
+    Overview
+
+    Raises
+    ------
+    InvalidRequest
+        If `top` is below 1.
+    InsufficientData
+        If there is no panel with a reading, or fewer than 8 instants.
+
+    Notes
+    -----
+    "Lately" is the newest twelfth of the window: health uses its mean, screening compares it with the rest.
+    Beyond 1,000 series at most 48 are examined closely, at most 4 of one cluster and metric.
+    """
+    if top < 1:
+        raise InvalidRequest(f"top must be at least 1, got {top}")
+    if not panels or not any(p.hosts for p in panels.values()):
+        raise InsufficientData("there is no panel to look at", hint="check that the source has servers and metrics")
+    n_times = max(len(p.times_s) for p in panels.values())
+    if n_times < _FEWEST_INSTANTS:
+        raise InsufficientData(
+            f"the window holds {n_times} instants, at least {_FEWEST_INSTANTS} are needed",
+            hint="a longer window or a smaller step",
+        )
+    surveys: dict[str, Survey] = {}
+    for k, (name, panel) in enumerate(panels.items()):
+        checkpoint(0.5 * k / len(panels), f"screening {name}")
+        about = BY_NAME.get(name)
+        floor, relative = (about.floor, about.relative) if about else (0.0, 0.0)
+        surveys[name] = survey(panel.values, recent=_recent(panel), floor=floor, relative=relative)
+    if not any(np.isfinite(s.past).any() or np.isfinite(s.now).any() for s in surveys.values()):
+        raise InsufficientData("no series has a reading in the window", hint="a window in which the servers reported")
+    checkpoint(0.5, "scoring health")
+    servers = _health(panels, surveys, fleet)
+    clusters, whole = roll_up(servers, fleet)
+    checkpoint(0.6, "examining the suspects")
+    findings = _findings(panels, surveys, fleet, min_sigma)
+    checkpoint(0.9, "ranking causes")
+    causes = find_causes(findings, panels, fleet, window, changes=changes, top=_MOST_CAUSES)
+    return Overview(
+        fleet=whole,
+        clusters=clusters,
+        servers=servers,
+        findings=tuple(findings[:top]),
+        causes=tuple(causes),
+        screened_series=sum(len(p.hosts) for p in panels.values()),
+        problems=_problems(panels, surveys, fleet, len(findings), top),
+    )
+
+
+def _recent(panel: Panel) -> int:
+    return max(1, min(len(panel.times_s) - 1, round(_RECENT_SHARE * len(panel.times_s))))
+
+
+def _health(panels: Mapping[str, Panel], surveys: Mapping[str, Survey], fleet: Fleet) -> dict[str, Health]:
+    """Health from the newest means; a server that reported earlier in the window and fell silent is critical."""
+    latest = {
+        name: Panel(name, panel.hosts, panel.times_s[-1:], surveys[name].now[:, None]) for name, panel in panels.items()
+    }
+    usual = {
+        name: Panel(name, panels[name].hosts, panels[name].times_s[-1:], surveys[name].past[:, None])
+        for name in ("latency_p95_s",)
+        if name in panels
+    }
+    health = server_health(latest, fleet, usual=usual)
+    lost: dict[str, float] = {}
+    for name, panel in panels.items():
+        seen = surveys[name]
+        for row in np.flatnonzero(np.isfinite(seen.past) & ~np.isfinite(seen.now)):
+            host = panel.hosts[row]
+            if host in health and health[host].status == "unknown":
+                last = float(panel.times_s[np.flatnonzero(np.isfinite(panel.values[row]))[-1]])
+                lost[host] = max(last, lost.get(host, last))
+    for host, last_s in lost.items():
+        age_s = float(panels[next(iter(panels))].times_s[-1]) - last_s
+        said = f"stopped reporting: its last reading is {age_s:.0f} s older than the newest of the fleet (-100)"
+        health[host] = Health(0.0, "critical", (said,))
+    return health
+
+
+def _findings(
+    panels: Mapping[str, Panel], surveys: Mapping[str, Survey], fleet: Fleet, min_sigma: float
+) -> list[Finding]:
+    """A close look at the suspects, worst first, one finding for a host, metric and kind."""
+    chosen = _suspects(panels, surveys, fleet, min_sigma)
+    found: dict[str, Finding] = {}
+    groups: Counter[tuple[str, str]] = Counter()
+    for k, ((name, kind), hosts) in enumerate(_by_type(chosen, fleet).items()):
+        checkpoint(min(0.89, 0.6 + 0.02 * k), f"examining {name} of {len(hosts)} servers")
+        panel = panels[name]
+        company = _company(panel, hosts, kind, fleet)
+        peers = panel.take(company) if len(company) >= _FEWEST_COMPANY else None
+        for finding in examine(panel.take(hosts), fleet, min_sigma=min_sigma, peers=peers):
+            found.setdefault(finding.id, finding)
+        for host in hosts:
+            server = fleet.by_id.get(host)
+            if server and server.cluster:
+                groups[name, server.cluster] += 1
+    for (name, cluster), _ in groups.most_common(_MOST_PEER_GROUPS):
+        checkpoint()
+        members = list(fleet.cluster_by_id[cluster].members) if cluster in fleet.cluster_by_id else []
+        if len(members) < MIN_PEERS:
+            continue
+        known = {(f.host, f.metric) for f in found.values()}
+        for finding in peer_outliers(panels[name].take(members[:200]), fleet, min_sigma=min_sigma):
+            if (finding.host, finding.metric) not in known:
+                found.setdefault(finding.id, finding)
+    return sorted(found.values(), key=lambda f: (_SEVERITY[f.severity], -f.score_sigma * f.confidence, f.host))
+
+
+def _suspects(
+    panels: Mapping[str, Panel], surveys: Mapping[str, Survey], fleet: Fleet, min_sigma: float
+) -> dict[str, list[str]]:
+    """Metric to hosts, strongest series first and bounded in number; servers fallen silent come first."""
+    if sum(len(panel.hosts) for panel in panels.values()) <= ALL_UP_TO_SERIES:
+        return {name: list(panel.hosts) for name, panel in panels.items()}
+    chosen: dict[str, list[str]] = defaultdict(list)
+    silent: dict[str, str] = {}
+    ranked: list[tuple[float, str, int]] = []
+    for name, panel in panels.items():
+        seen = surveys[name]
+        for row in np.flatnonzero(np.isfinite(seen.past) & ~np.isfinite(seen.now))[: 4 * _MOST_SILENT]:
+            silent.setdefault(panel.hosts[row], name)
+        ranked += [(float(seen.score[row]), name, int(row)) for row in _strongest(seen.score, MOST_SUSPECTS * 4, min_sigma)]
+    for host, name in list(silent.items())[:_MOST_SILENT]:
+        chosen[name].append(host)
+    ranked.sort(key=lambda r: -r[0])
+    per_place: Counter[tuple[str, str]] = Counter()
+    per_host: Counter[str] = Counter()
+    taken = 0
+    for _, name, row in ranked:
+        host = panels[name].hosts[row]
+        server = fleet.by_id.get(host)
+        place = (server.cluster if server else "", name)
+        if per_place[place] >= _PER_CLUSTER_METRIC or per_host[host] >= _PER_HOST or host in chosen[name]:
+            continue
+        per_place[place] += 1
+        per_host[host] += 1
+        chosen[name].append(host)
+        taken += 1
+        if taken >= MOST_SUSPECTS:
+            break
+    return {name: hosts for name, hosts in chosen.items() if hosts}
+
+
+def _strongest(score: npt.NDArray[np.float64], most: int, min_sigma: float) -> npt.NDArray[np.intp]:
+    over = np.flatnonzero(score >= min_sigma)
+    if len(over) > most:
+        over = over[np.argpartition(-score[over], most)[:most]]
+    return over
+
+
+def _by_type(chosen: Mapping[str, Sequence[str]], fleet: Fleet) -> dict[tuple[str, str], list[str]]:
+    """The suspects of each metric and server type together: they have the same peers."""
+    out: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for name, hosts in chosen.items():
+        for host in hosts:
+            out[name, fleet.by_id[host].type if host in fleet.by_id else ""].append(host)
+    return out
+
+
+def _company(panel: Panel, suspects: Sequence[str], kind: str, fleet: Fleet) -> list[str]:
+    """Hosts of the same type, others if there are some, evenly chosen: a move that they share is everybody's."""
+    alike = [h for h in panel.hosts if h in fleet.by_id and fleet.by_id[h].type == kind]
+    out = set(suspects)
+    members = [h for h in alike if h not in out]
+    if len(members) < _FEWEST_COMPANY:
+        return alike[: 2 * MOST_SUSPECTS]
+    return members[:: max(1, len(members) // _COMPANY)][:_COMPANY]
+
+
+def _problems(
+    panels: Mapping[str, Panel], surveys: Mapping[str, Survey], fleet: Fleet, found: int, top: int
+) -> tuple[str, ...]:
+    said = []
+    for name, panel in panels.items():
+        empty = int((~np.isfinite(surveys[name].past) & ~np.isfinite(surveys[name].now)).sum())
+        if empty == len(panel.hosts):
+            said.append(f"{name} has no reading in the window")
+        elif empty:
+            said.append(f"{name} has no reading of {empty} of {len(panel.hosts)} servers")
+    strange = sorted({h for p in panels.values() for h in p.hosts if h not in fleet.by_id})
+    if strange:
+        said.append(f"{len(strange)} servers with readings are not in the inventory, {strange[0]!r} for one")
+    if found > top:
+        said.append(f"{found - top} weaker findings are left out")
+    return tuple(said)

@@ -1,0 +1,100 @@
+"""Two windows: real shifts are called, autocorrelation is not mistaken for one."""
+
+from __future__ import annotations
+
+from math import erfc, sqrt
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+import naive_detect
+from detect.series import Array, autoregressive, panel
+from openmanager_core.analysis.compare import adjusted, compare_windows, rank_test, shift
+from openmanager_core.errors import InsufficientData, InvalidRequest
+
+HOSTS, N = 60, 240
+
+
+def windows(phi: float, seed: int = 1) -> tuple[Array, Array]:
+    rng = np.random.default_rng(seed)
+    return 0.4 + 0.05 * autoregressive(rng, phi, HOSTS, N), 0.4 + 0.05 * autoregressive(rng, phi, HOSTS, N)
+
+
+def test_shifted_hosts_are_called_changed_and_come_first() -> None:
+    before, after = windows(0.5)
+    after[:6] += 0.1
+    found = compare_windows(panel(before), panel(after))
+    shifted = {f"h{i}" for i in range(6)}
+    assert {d.host for d in found[:6]} == shifted
+    assert shifted <= {d.host for d in found if d.changed}
+    assert sum(d.changed for d in found) <= 8
+    best = found[0]
+    assert best.change == pytest.approx(0.1, abs=0.03)
+    assert best.change_ratio == pytest.approx(best.change / best.before)
+    assert best.effect_sigma > 1
+
+
+@pytest.mark.parametrize("phi", [0.0, 0.5, 0.9])
+def test_slow_noise_is_not_called_a_change(phi: float) -> None:
+    before, after = windows(phi)
+    found = compare_windows(panel(before), panel(after))
+    assert sum(d.changed for d in found) <= 1
+    assert np.mean([d.p_value < 0.05 for d in found]) <= 0.15
+
+
+def test_a_change_below_what_is_worth_a_thought_is_not_called() -> None:
+    before, after = windows(0.0)
+    found = compare_windows(panel(before / 100), panel(after / 100 + 0.004))
+    assert found[0].q_value < 0.001
+    assert not found[0].changed
+
+
+def test_hosts_with_too_few_readings_or_in_one_window_only_are_left_out() -> None:
+    before, after = windows(0.0)
+    before[0, 4:] = np.nan
+    found = compare_windows(panel(before), panel(after).take(["h0", "h1", "h2", "elsewhere"]))
+    assert {d.host for d in found} == {"h1", "h2"}
+
+
+def test_no_host_to_compare_is_said_and_not_answered_with_nothing() -> None:
+    with pytest.raises(InsufficientData, match="no host has 5 readings of cpu_busy_ratio"):
+        compare_windows(panel(np.ones((2, 4))), panel(np.ones((2, 4))))
+
+
+def test_two_metrics_are_not_compared() -> None:
+    with pytest.raises(InvalidRequest, match="got cpu_busy_ratio and disk_used_ratio"):
+        compare_windows(panel(np.ones((2, 9))), panel(np.ones((2, 9)), "disk_used_ratio"))
+
+
+def test_constant_windows_are_equal_or_plainly_different() -> None:
+    same, moved = compare_windows(panel(np.full((2, 20), 0.5)), panel(np.array([[0.5] * 20, [0.9] * 20])))[::-1]
+    assert (same.p_value, same.changed, same.change) == (1.0, False, 0.0)
+    assert moved.changed
+
+
+def test_the_ratio_is_null_where_there_was_nothing_before() -> None:
+    (found,) = compare_windows(panel(np.zeros((1, 20)), "errors_per_s"), panel(np.ones((1, 20)), "errors_per_s"))
+    assert found.change_ratio is None
+
+
+def test_the_shift_is_the_median_of_all_differences() -> None:
+    rng = np.random.default_rng(2)
+    a, b = rng.normal(size=60), rng.normal(2, 1, size=80)
+    assert shift(a, b) == pytest.approx(np.median([v - u for u in a for v in b]))
+    long_a, long_b = rng.normal(size=3000), rng.normal(2, 1, size=3000)
+    assert shift(long_a, long_b) == pytest.approx(np.median(long_b[:, None] - long_a[None, :]), abs=0.01)
+
+
+def test_without_autocorrelation_the_test_is_mann_and_whitneys() -> None:
+    a, b = np.array([1.0, 5.0, 2.0, 8.0, 3.0, 7.0]), np.array([4.0, 9.0, 2.0, 10.0, 6.0, 11.0])
+    wins = naive_detect.mann_whitney_wins(a, b)
+    variance = 36 / 12 * (13 - 6 / (12 * 11))
+    assert rank_test(a, b) == pytest.approx(erfc((abs(wins - 18) - 0.5) / sqrt(variance) / sqrt(2)))
+
+
+@given(arrays(np.float64, st.integers(1, 12), elements=st.floats(0, 1)))
+def test_adjusted_p_values_match_the_definition(p: Array) -> None:
+    np.testing.assert_allclose(adjusted(p), naive_detect.benjamini_hochberg(p), atol=1e-12)

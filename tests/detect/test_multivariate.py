@@ -1,0 +1,94 @@
+"""Many metrics of one server: broken co-movement is found and the right metric blamed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+import naive_detect
+from detect.series import Array, autoregressive
+from openmanager_core.analysis import detect_multi
+from openmanager_core.analysis.multivariate import _parts, _precision, _stacked
+from openmanager_core.errors import InsufficientData, InvalidRequest
+
+TABLE = st.tuples(st.integers(8, 12), st.just(3))
+CELLS = st.one_of(st.floats(-1e12, 1e12), st.just(float("nan")), st.just(0.0))
+
+
+def together(seed: int, n: int, metrics: int = 6) -> Array:
+    """Metrics that follow one load, with a little noise each."""
+    rng = np.random.default_rng(seed)
+    load = autoregressive(rng, 0.95, 1, n)[0]
+    return np.outer(load, np.linspace(1, 2, metrics)) + 0.1 * rng.normal(size=(n, metrics)) + 5.0
+
+
+def test_a_metric_that_leaves_the_others_is_found_and_blamed() -> None:
+    train, test = together(1, 3000), together(2, 600)
+    test[300:330, 4] += 1.0
+    answer = detect_multi(train, test)
+    scores, blame = np.asarray(answer["scores"]), np.asarray(answer["contributions"])
+    assert 300 <= int(np.argmax(scores)) <= 340
+    assert scores[300:330].max() > 1.5 * np.delete(scores, np.s_[295:360]).max()
+    assert int(np.argmax(blame[300:330].mean(axis=0))) == 4
+
+
+def test_row_t_uses_only_the_rows_up_to_t() -> None:
+    train, test = together(1, 500), together(2, 300)
+    whole = detect_multi(train, test)
+    for cut in (1, 2, 3, 150, 299):
+        part = detect_multi(train, test[:cut])
+        np.testing.assert_allclose(part["scores"], whole["scores"][:cut], rtol=1e-9)
+        np.testing.assert_allclose(part["contributions"], whole["contributions"][:cut], rtol=1e-6, atol=1e-9)
+
+
+def test_units_do_not_matter() -> None:
+    train, test = together(1, 500), together(2, 100)
+    units = np.array([1e-3, 1.0, 1e6, 1e9, 1.0, 1.0])
+    np.testing.assert_allclose(
+        detect_multi(train * units, test * units)["scores"], detect_multi(train, test)["scores"], rtol=1e-6
+    )
+
+
+def test_constant_and_missing_metrics_are_no_obstacle() -> None:
+    train, test = together(1, 500), together(2, 100)
+    train[:, 0], test[:, 0] = 3.0, 3.0
+    train[:, 1] = np.nan
+    test[40:60, 2] = np.nan
+    answer = detect_multi(train, test)
+    blame = np.asarray(answer["contributions"])
+    assert np.isfinite(answer["scores"]).all()
+    assert not blame[40:60, 2].any()
+    np.testing.assert_allclose(blame[:, 0], 0.0, atol=1e-9)
+
+
+@given(arrays(np.float64, TABLE, elements=CELLS), arrays(np.float64, TABLE, elements=CELLS))
+def test_any_two_tables_give_finite_answers(train: Array, test: Array) -> None:
+    answer = detect_multi(train, test)
+    assert np.isfinite(answer["scores"]).all()
+    assert np.isfinite(answer["contributions"]).all()
+    assert min(answer["scores"]) >= 0
+
+
+def test_parts_add_up_to_the_mahalanobis_distance() -> None:
+    train, test = together(1, 200, 3) - 5.0, together(2, 20, 3) - 5.0
+    parts = _parts(test, _precision(_stacked(train)))
+    for row in (0, 1, 2, 19):
+        side_by_side = np.concatenate([test[max(0, row - lag)] for lag in range(3)])
+        expected = naive_detect.squared_distance(_stacked(train), side_by_side)
+        assert parts[row].sum() == pytest.approx(expected, rel=1e-9)
+
+
+def test_tables_that_do_not_match_are_refused() -> None:
+    with pytest.raises(InvalidRequest, match="test must have train's 6 metrics, got 5"):
+        detect_multi(together(1, 50), together(1, 50, 5))
+    with pytest.raises(InvalidRequest, match="train must be a table"):
+        detect_multi([1.0, 2.0], [[1.0]])
+    with pytest.raises(InsufficientData, match="at least 8 rows, got 7"):
+        detect_multi(together(1, 7), together(1, 50))
+
+
+def test_an_empty_test_has_an_empty_answer() -> None:
+    assert detect_multi(together(1, 50), np.empty((0, 6))) == {"scores": [], "contributions": []}

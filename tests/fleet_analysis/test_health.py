@@ -1,0 +1,163 @@
+"""Health is monotone, explained, and says when it does not know."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from fleet_analysis import fleets
+from hypothesis import given
+from hypothesis import strategies as st
+
+from openmanager_core.analysis.health import RULES, roll_up, server_health, status_of
+from openmanager_core.fleet import Health
+from openmanager_core.panel import Panel
+
+FLEET, _, _ = fleets.make(30, size=6)
+HOSTS = tuple(s.id for s in FLEET.servers)
+GOOD = {
+    "cpu_busy_ratio": 0.4,
+    "memory_used_ratio": 0.5,
+    "disk_used_ratio": 0.4,
+    "cpu_steal_ratio": 0.0,
+    "load_per_core_ratio": 0.5,
+    "tcp_retransmit_ratio": 0.001,
+    "clock_offset_s": 0.001,
+    "requests_per_s": 100.0,
+    "errors_per_s": 0.1,
+    "latency_p95_s": 0.05,
+    "queue_depth_messages": 10.0,
+    "cache_hit_ratio": 0.95,
+}
+
+
+def latest(**of_first: float) -> dict[str, Panel]:
+    """All servers well, the first (a web server) and the last (a queue) with other values."""
+    out = {}
+    for name, value in GOOD.items():
+        column = np.full((len(HOSTS), 1), value)
+        if name in of_first:
+            column[0] = column[-1] = column[20] = of_first[name]
+        out[name] = Panel(name, HOSTS, np.array([0.0]), column)
+    return out
+
+
+def test_a_well_fleet_scores_one_hundred_without_reasons() -> None:
+    health = server_health(latest(), FLEET)
+    assert set(health.values()) == {Health(100.0, "healthy")}
+    clusters, whole = roll_up(health, FLEET)
+    assert whole == Health(100.0, "healthy")
+    assert set(clusters) == set(FLEET.cluster_by_id)
+
+
+RANGES = {
+    "cpu_busy_ratio": (0, 1),
+    "memory_used_ratio": (0, 1),
+    "disk_used_ratio": (0, 1),
+    "cpu_steal_ratio": (0, 1),
+    "load_per_core_ratio": (0, 30),
+    "tcp_retransmit_ratio": (0, 1),
+    "errors_per_s": (0, 300),
+    "latency_p95_s": (0, 60),
+    "queue_depth_messages": (0, 1e6),
+}
+
+
+@given(st.sampled_from(sorted(RANGES)), st.data(), st.fixed_dictionaries({n: st.floats(*r) for n, r in RANGES.items()}))
+def test_a_worse_value_never_raises_the_score(name, data, others) -> None:
+    low, high = RANGES[name]
+    better, worse = sorted([data.draw(st.floats(low, high)), data.draw(st.floats(low, high))])
+    first = server_health(latest(**{**others, name: better}), FLEET)
+    second = server_health(latest(**{**others, name: worse}), FLEET)
+    for host in (HOSTS[0], HOSTS[-1]):
+        assert second[host].score <= first[host].score + 1e-9
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_a_lower_cache_hit_ratio_never_raises_the_score(a, b) -> None:
+    scores = [server_health(latest(cache_hit_ratio=v), FLEET)[HOSTS[20]].score for v in sorted([a, b])]
+    assert scores[0] <= scores[1] + 1e-9
+
+
+@given(st.fixed_dictionaries({n: st.floats(*r) for n, r in RANGES.items()}))
+def test_every_lost_point_has_a_reason_with_value_and_threshold(values) -> None:
+    health = server_health(latest(**values), FLEET)[HOSTS[0]]
+    lost = sum(float(re.search(r"\(-([\d.]+)\)$", r).group(1)) for r in health.reasons)
+    assert min(100.0, lost) == pytest.approx(100 - health.score, abs=0.06 * (len(RULES) + 1))
+    assert health.status == status_of(health.score)
+
+
+def test_reasons_are_sentences_with_the_largest_loss_first() -> None:
+    health = server_health(latest(memory_used_ratio=0.97, errors_per_s=30.0), FLEET)[HOSTS[0]]
+    assert health.status == "critical"
+    assert health.reasons[0] == "errors / requests 0.3 is above 0.01 (-56.1)"
+    assert health.reasons[1] == "memory_used_ratio 0.97 is above 0.9 (-30.2)"
+
+
+def test_a_server_without_readings_is_unknown_and_one_without_some_loses_points() -> None:
+    panels = latest()
+    for panel in panels.values():
+        panel.values[3] = np.nan
+    panels["cpu_busy_ratio"].values[4] = np.nan
+    health = server_health(panels, FLEET)
+    assert health[HOSTS[3]].status == "unknown"
+    assert health[HOSTS[3]].score == 0
+    assert "1 of" in health[HOSTS[4]].reasons[0]
+    assert health[HOSTS[4]].score < 100
+    assert server_health({}, FLEET)[HOSTS[0]].status == "unknown"
+
+
+def test_more_errors_than_requests_and_infinities_do_not_break_the_score() -> None:
+    panels = latest(errors_per_s=500.0, requests_per_s=0.0)
+    panels["latency_p95_s"].values[1] = np.inf
+    health = server_health(panels, FLEET)
+    assert health[HOSTS[0]].status == "critical"
+    assert 0 < health[HOSTS[1]].score < 100
+
+
+def test_latency_is_judged_against_peers_of_the_same_type() -> None:
+    health = server_health(latest(latency_p95_s=0.5), FLEET)[HOSTS[0]]
+    assert "latency_p95_s over its peers' median 10 is above 2" in health.reasons[0]
+
+
+def test_latency_is_judged_against_the_servers_own_past_where_it_is_known() -> None:
+    usual = {"latency_p95_s": latest()["latency_p95_s"]}
+    slow = latest(latency_p95_s=0.25)
+    for panel in slow.values():
+        panel.values[8:] = np.nan
+    alone = server_health(slow, FLEET, usual=usual)[HOSTS[0]]
+    assert alone.reasons[0] == "latency_p95_s over its peers' median 5 is above 2 (-22.0)"
+    slow["latency_p95_s"].values[1:] = np.nan
+    alone = server_health(slow, FLEET, usual=usual)[HOSTS[0]]
+    assert alone.reasons[0] == "latency_p95_s over its own usual value 5 is above 2 (-22.0)"
+    assert server_health(slow, FLEET)[HOSTS[0]].score == 100
+
+
+def test_one_dead_member_is_visible_in_its_cluster_and_in_the_fleet() -> None:
+    health = server_health(latest(), FLEET) | {HOSTS[0]: Health(0.0, "critical", ("stopped",))}
+    clusters, whole = roll_up(health, FLEET)
+    assert clusters["web-000"].status == "degraded"
+    assert clusters["web-000"].reasons[0] == "1 of 6 servers are not healthy, 1 of them critical"
+    assert "web-000-0: 0, stopped" in clusters["web-000"].reasons
+    assert whole.score < 100
+    assert "web-000" in whole.reasons[1]
+
+
+@given(st.lists(st.floats(0, 100), min_size=30, max_size=30), st.integers(0, 29), st.floats(0, 100))
+def test_roll_up_is_monotone_in_every_server(scores, at, other) -> None:
+    def rolled(values: list[float]) -> tuple[list[float], float]:
+        clusters, whole = roll_up({h: Health(s, status_of(s)) for h, s in zip(HOSTS, values, strict=True)}, FLEET)
+        return [c.score for c in clusters.values()], whole.score
+
+    low, high = list(scores), list(scores)
+    low[at], high[at] = min(scores[at], other), max(scores[at], other)
+    (worse, worse_fleet), (better, better_fleet) = rolled(low), rolled(high)
+    assert worse_fleet <= better_fleet + 1e-9
+    assert all(a <= b + 1e-9 for a, b in zip(worse, better, strict=True))
+
+
+def test_a_fleet_of_unknown_servers_is_unknown() -> None:
+    clusters, whole = roll_up(server_health({}, FLEET), FLEET)
+    assert whole.status == "unknown"
+    assert {c.status for c in clusters.values()} == {"unknown"}

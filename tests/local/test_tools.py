@@ -1,0 +1,129 @@
+"""Each tool as an assistant uses it, over a simulated incident."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from fleet_client import ask, fleet_client, refused, text_of
+
+from openmanager_core.source import SourceSettings
+
+INCIDENT = SourceSettings(scenario="incident")
+CALLS: tuple[tuple[str, dict[str, object]], ...] = (
+    ("fleet_overview", {}),
+    ("list_servers", {"limit": 500}),
+    ("list_metrics", {}),
+    ("query_metrics", {"metric": "cpu_busy_ratio", "limit": 500}),
+    ("query_metrics", {"metric": "cpu_busy_ratio", "aggregate": "p95", "type_": None}),
+    ("find_anomalies", {"limit": 500, "min_sigma": 1.5}),
+    ("find_patterns", {"limit": 500}),
+    ("correlate_metrics", {"metric": "cpu_busy_ratio", "limit": 500}),
+    ("capacity_outlook", {"limit": 500}),
+    ("find_root_cause", {"limit": 20}),
+    ("compare_windows", {"limit": 500}),
+    ("recommend_actions", {"limit": 500}),
+    ("list_incidents", {"limit": 500}),
+)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("tool", "arguments"), CALLS, ids=[f"{t}-{i}" for i, (t, _) in enumerate(CALLS)])
+async def test_an_answer_is_complete_as_text_and_as_structure_and_never_too_long(
+    tool: str, arguments: dict[str, object], tmp_path: Path
+) -> None:
+    wanted = {name: value for name, value in arguments.items() if value is not None}
+    async with fleet_client(INCIDENT, tmp_path) as client:
+        result = await client.call_tool(tool, wanted)
+    assert not result.is_error, text_of(result)
+    text, structure = text_of(result), json.dumps(result.structured_content, separators=(",", ":"), ensure_ascii=False)
+    assert 0 < len(text) <= 10_000
+    assert 2 < len(structure) <= 10_000
+    assert "NaN" not in structure and "Infinity" not in structure
+
+
+@pytest.mark.anyio
+async def test_the_overview_finds_the_incident_and_its_cause(tmp_path: Path) -> None:
+    async with fleet_client(INCIDENT, tmp_path) as client:
+        seen = await ask(client, "fleet_overview")
+        assert seen["servers"] == 30 and seen["anomalies_total"] > 0
+        assert seen["causes"] and "database" in seen["causes"][0]["node"]
+        assert seen["open_incidents"] >= 1
+        cause = (await ask(client, "find_root_cause"))["causes"][0]
+        assert cause["evidence"] and cause["explains"]
+        actions = await ask(client, "recommend_actions")
+        assert actions["actions"][0]["verify"]
+        incidents = (await ask(client, "list_incidents"))["incidents"]
+        report = text_of(
+            await client.call_tool("incident_report", {"incident_id": incidents[0]["id"], "language": "ko"})
+        )
+        assert "타임라인" in report or "시간" in report
+
+
+@pytest.mark.anyio
+async def test_a_quiet_fleet_has_no_cause_and_says_so(tmp_path: Path) -> None:
+    async with fleet_client(SourceSettings(), tmp_path) as client:
+        seen = await ask(client, "find_root_cause")
+        assert seen["causes"] == [] and "No cause is named" in seen["explanation"]
+
+
+@pytest.mark.anyio
+async def test_pages_join_to_the_whole_without_overlap() -> None:
+    async with fleet_client() as client:
+        seen: list[str] = []
+        cursor = ""
+        while True:
+            page = await ask(client, "list_servers", limit=7, cursor=cursor)
+            seen += [row["id"] for row in page["servers"]]
+            cursor = page["next_cursor"]
+            if not cursor:
+                break
+        assert len(seen) == len(set(seen)) == page["total"] == 30
+        other = await ask(client, "list_servers", limit=7)
+        text = await refused(client, "list_servers", limit=7, type="web", cursor=other["next_cursor"])
+        assert "cursor" in text
+
+
+@pytest.mark.anyio
+async def test_an_injected_fault_is_found_named_and_gone_when_cleared() -> None:
+    async with fleet_client() as client:
+        servers = await ask(client, "list_servers", type="database", environment="production")
+        victim = servers["servers"][0]["id"]
+        made = await ask(client, "inject_fault", kind="cpu_saturation", target=victim, severity=1.0, started="now-20m")
+        assert made["faults"][0]["targets"] == [victim]
+        found = await ask(client, "find_anomalies", servers=[victim], metrics=["cpu_busy_ratio"])
+        assert found["anomalies"] and found["anomalies"][0]["server"] == victim
+        causes = (await ask(client, "find_root_cause"))["causes"]
+        assert causes and victim in (causes[0]["node"], *causes[0]["explains"])
+        described = await ask(client, "describe_server", server=victim)
+        assert described["anomalies"] and described["health"] < 90
+        gone = await ask(client, "clear_faults", fault_id=made["faults"][0]["id"])
+        assert gone["faults"] == []
+        assert "not_found" in await refused(client, "clear_faults", fault_id="fault-99")
+
+
+@pytest.mark.anyio
+async def test_a_filling_disk_is_forecast_to_its_threshold() -> None:
+    async with fleet_client() as client:
+        victim = (await ask(client, "list_servers", type="web"))["servers"][0]["id"]
+        await ask(
+            client, "inject_fault", kind="disk_filling", target=victim, severity=0.9, started="now-5h", duration="2d"
+        )
+        seen = await ask(
+            client, "forecast_metric", metric="disk_used_ratio", server=victim, horizon="12h", history="5h"
+        )
+        assert seen["crosses_at"] is not None and seen["confidence"] > 0.3
+        assert len(seen["mean"]) == len(seen["low"]) == len(seen["high"]) <= 50
+
+
+@pytest.mark.anyio
+async def test_progress_arrives_while_a_long_answer_is_made() -> None:
+    heard: list[float] = []
+
+    async def hear(done: float, total: float | None, message: str | None) -> None:
+        heard.append(done)
+
+    async with fleet_client(SourceSettings(servers=1500)) as client:
+        await client.call_tool("fleet_overview", {"start": "now-2h"}, progress_callback=hear)
+    assert heard and heard == sorted(heard)
