@@ -26,6 +26,9 @@ from mcp_types import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
     CallToolResult,
+    Completion,
+    CompletionArgument,
+    CompletionContext,
     GetPromptResult,
     Icon,
     InputRequiredResult,
@@ -34,6 +37,8 @@ from mcp_types import (
     ListResourceTemplatesResult,
     ListToolsResult,
     PaginatedRequestParams,
+    PromptReference,
+    ResourceTemplateReference,
     ToolAnnotations,
 )
 from mcp_types import Tool as ListedTool
@@ -57,6 +62,8 @@ _LISTS: tuple[CacheableMethod, ...] = ("tools/list", "resources/list", "resource
 LIST_HINTS: Mapping[CacheableMethod, CacheHint] = {method: CacheHint(ttl_ms=300_000) for method in _LISTS}
 """Lists change only when a server restarts: clients may keep them for five minutes."""
 
+Reference = PromptReference | ResourceTemplateReference
+Completer = Callable[[Reference, CompletionArgument, CompletionContext | None], Awaitable[Completion | None]]
 Lifespan = Callable[[MCPServer[Any]], AbstractAsyncContextManager[Any]]
 
 
@@ -300,6 +307,30 @@ class OpenManagerServer(MCPServer[Any]):
             if domain is not None:
                 raise MCPError(code=INVALID_PARAMS, message=str(domain)) from exc
             raise MCPError(code=INTERNAL_ERROR, message=failures.crash(exc, f"prompt {name}")) from exc
+
+    def completion(self) -> Callable[[Completer], Completer]:
+        """Serve completions, as the SDK does; domain errors keep their text and crashes get an id."""
+        serve: Any = super().completion  # it has no types
+
+        def decorator(complete: Completer) -> Completer:
+            async def answer(
+                ref: Reference, argument: CompletionArgument, context: CompletionContext | None
+            ) -> Completion | None:
+                what = f"completion of {shown(argument.name)}"
+                use_threads(self._threads)
+                try:
+                    return await failures.in_time(complete(ref, argument, context), what, DEADLINE_S)
+                except FleetError as exc:
+                    raise MCPError(code=INVALID_PARAMS, message=str(exc)) from exc
+                except MCPError:
+                    raise
+                except Exception as exc:
+                    raise MCPError(code=INTERNAL_ERROR, message=failures.crash(exc, what)) from exc
+
+            serve()(answer)
+            return complete
+
+        return decorator
 
     # -- lists, page by page ---------------------------------------------------------------------------------
 

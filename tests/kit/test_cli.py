@@ -141,8 +141,8 @@ def test_variables_are_named_where_a_client_expands_them(capsys: pytest.CaptureF
 def test_the_absolute_form_starts_this_installation(capsys: pytest.CaptureFixture[str]) -> None:
     parsed = json.loads(printed(capsys, "client-config", "lmstudio", "--absolute"))
     assert Path(parsed["mcpServers"]["openmanager-local"]["command"]).is_absolute()
-    parsed = json.loads(printed(capsys, "client-config", "lmstudio", "--command", "/opt/x"))
-    assert parsed["mcpServers"]["openmanager-local"]["command"] == "/opt/x"
+    parsed = json.loads(printed(capsys, "client-config", "lmstudio", "--command", "/usr/local/bin/openmanager"))
+    assert parsed["mcpServers"]["openmanager-local"]["command"] == "/usr/local/bin/openmanager"
 
 
 def test_a_server_over_http_keeps_its_way_over_stdio() -> None:

@@ -57,6 +57,10 @@ def build(**options: Any) -> OpenManagerServer:
 
     @server.completion()
     async def complete(ref: Any, argument: Any, context: Any) -> Completion:
+        if argument.value == "crash":
+            raise RuntimeError("the password is hunter2")
+        if argument.value == "away":
+            raise SourceUnavailable("the source is away", hint="again later")
         return Completion(values=[name for name in server.state if name.startswith(argument.value)])
 
     return server
@@ -136,6 +140,21 @@ async def test_completions_work(era: str) -> None:
             PromptReference(type="ref/prompt", name="triage"), {"name": "host", "value": "w"}
         )
     assert result.completion.values == ["web-001"]
+
+
+@pytest.mark.parametrize(
+    ("value", "code", "said"),
+    [
+        ("away", -32602, "source_unavailable: the source is away. Try: again later."),
+        ("crash", -32603, "internal error, id "),
+    ],
+)
+async def test_a_completion_that_fails_says_why(era: str, value: str, code: int, said: str) -> None:
+    async with Client(build(), mode=era) as client:
+        with pytest.raises(MCPError) as caught:
+            await client.complete(PromptReference(type="ref/prompt", name="triage"), {"name": "host", "value": value})
+    assert caught.value.error.code == code
+    assert caught.value.error.message.startswith(said)
 
 
 async def test_lists_say_how_long_they_keep(era: str) -> None:
