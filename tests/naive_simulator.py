@@ -188,7 +188,9 @@ class Server:
         own = self.moods[0].at(tick) + 0.9 * c.restless * self.moods[1].at(tick)
         demand = c.demand * max(1.0 + own * c.own, 0.1) * self.weight
         wanted = self.cpu_level * (demand + c.jobs * max(1.0 + 0.7 * own, 0.0))
-        wanted = max(wanted + bell(lane(first, 0)) * self.cpu_noise + 0.005, 0.002)
+        wanted += bell(lane(first, 0)) * self.cpu_noise + 0.005
+        beyond = max(wanted - 0.8, 0.0)
+        wanted = max(wanted - beyond + beyond / (1.0 + 5.0 * beyond), 0.002)
         busy = min(wanted, 1.0)
         queueing = 1.0 + 0.6 * busy**4 / (1.03 - busy) + 10.0 * max(wanted - 1.0, 0.0)
         served = (1.0 + 0.04 * bell(lane(first, 1))) * self.requests * demand / max(wanted, 1.0)

@@ -110,15 +110,20 @@ class Block:
         return quick
 
     @cached_property
-    def demand(self) -> Floats:
-        """Requests against the usual number, about 1."""
+    def natural(self) -> Floats:
+        """Requests against the usual number, about 1, before any fault."""
         out = np.take(self.activity.demand, self.cluster_of, axis=1)
         mood = self.own * self.habits.own[self.home]
         mood += F(1)
         np.maximum(mood, F(0.1), out=mood)
         mood *= self.people.weight[self.rows]
         out *= mood
-        return self.times_fault(out, "demand")
+        return out
+
+    @cached_property
+    def demand(self) -> Floats:
+        """Requests against the usual number."""
+        return self.times_fault(self.natural.copy(), "demand") if "demand" in self.faults else self.natural
 
     @cached_property
     def pressure(self) -> Floats | None:
@@ -133,8 +138,7 @@ class Block:
     def wanted(self) -> Floats:
         """CPU asked for against CPU there is; above 1 work has to wait."""
         level = self.people.cpu_level[self.rows]
-        out = self.demand * level
-        self.times_fault(out, "work")
+        out = self.natural * level
         jobs = self.own * F(0.7)
         jobs += F(1)
         np.maximum(jobs, F(0), out=jobs)
@@ -145,6 +149,17 @@ class Block:
         noise *= self.people.cpu_noise[self.rows]
         out += noise
         out += F(0.005)
+        # without a fault nobody lets a server run full: what would go beyond 0.8 is held back
+        beyond = out - F(0.8)
+        np.maximum(beyond, F(0), out=beyond)
+        out -= beyond
+        beyond /= F(5) * beyond + F(1)
+        out += beyond
+        if "demand" in self.faults or "work" in self.faults:
+            more = self.times_fault(self.demand.copy(), "work")
+            more -= self.natural
+            more *= level
+            out += more
         self.add_fault(out, "cpu")
         self.add_fault(out, "steal", 1.0)
         if self.pressure is not None:
