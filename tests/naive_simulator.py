@@ -190,8 +190,11 @@ class Server:
         demand = min(demand, 0.78 / self.cpu_level)
         jobs = self.cpu_level * c.jobs * max(1.0 + 0.7 * own, 0.0)
         wanted = self.cpu_level * demand + jobs
-        wanted = max(wanted + bell(lane(first, 0)) * self.cpu_noise + 0.005, 0.002)
-        contended = wanted - 0.9 * jobs
+        wanted += bell(lane(first, 0)) * self.cpu_noise + 0.005
+        beyond = max(wanted - 0.8, 0.0)
+        held = beyond - beyond / (1.0 + 5.0 * beyond)
+        wanted = max(wanted - held, 0.002)
+        contended = wanted - max(0.9 * jobs - held, 0.0)
         busy = min(contended, 1.0)
         queueing = 1.0 + 0.6 * busy**4 / (1.03 - busy) + 10.0 * max(contended - 1.0, 0.0)
         served = (1.0 + 0.04 * bell(lane(first, 1))) * self.requests * demand / max(contended, 1.0)

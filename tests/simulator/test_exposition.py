@@ -11,8 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from prometheus_client import parser as text_parser
-from prometheus_client.openmetrics import parser as openmetrics_parser
 
 from openmanager_core import catalog
 from openmanager_core.panel import Window
@@ -37,37 +35,55 @@ def _simulator(servers: int = 30) -> Simulator:
     return simulator.with_faults(scenario("incident", simulator.fleet(), AT_S))
 
 
+Labels = tuple[tuple[str, str], ...]
+SAMPLE = re.compile(r"([a-z][a-z0-9_]*)\{(.*)\} (\S+)(?: (\d+(?:\.\d+)?))?")
+LABEL = re.compile(r'([a-z][a-z0-9_]*)="((?:[^"\\\n]|\\[\\"n])*)"(?:,|$)')
+
+
+def _parsed(page: str, *, openmetrics: bool) -> list[tuple[str, Labels, float, float | None]]:
+    """Samples of a page in order; asserts what both formats demand of lines, families and series."""
+    out: list[tuple[str, Labels, float, float | None]] = []
+    family, seen, helped = "", set(), ""
+    lines = page.split("\n")
+    assert lines.pop() == ""
+    if openmetrics:
+        assert lines.pop() == "# EOF"
+    for line in lines:
+        if line.startswith("# HELP "):
+            helped = line.split(" ")[2]
+            assert helped not in seen, "a family comes in one piece"
+            seen.add(helped)
+        elif line.startswith("# TYPE "):
+            _, _, name, kind = line.split(" ")
+            assert name == helped
+            assert kind in (("gauge", "info") if openmetrics else ("gauge",))
+            family = f"{name}_info" if kind == "info" else name
+        else:
+            match = SAMPLE.fullmatch(line)
+            assert match, line
+            name, inside, value, stamp = match.groups()
+            assert name == family
+            labels = tuple(LABEL.findall(inside))
+            assert ",".join(f'{k}="{v}"' for k, v in labels) == inside
+            assert np.isfinite(float(value))
+            out.append((name, labels, float(value), float(stamp) if stamp else None))
+    assert len({(n, v, t) for n, v, _, t in out}) == len(out), "no sample twice"
+    return out
+
+
 @pytest.mark.parametrize("servers", [1, 30, 240])
 def test_promtool_finds_nothing_to_complain_about(servers: int) -> None:
-    for openmetrics in (False, True):
-        page = Exposition(_simulator(servers)).render(AT_S, openmetrics=openmetrics)
-        if openmetrics:
-            page = page.replace(b"# EOF\n", b"")
-            page = re.sub(
-                rb"(?m)^# (HELP|TYPE) (openmanager_server|openmanager_service_calls) ", rb"# \1 \2_info ", page
-            )
-            page = page.replace(b"_info info\n", b"_info gauge\n")
-        done = subprocess.run([_promtool(), "check", "metrics"], input=page, capture_output=True, check=False)
-        assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    page = Exposition(_simulator(servers)).render(AT_S)
+    done = subprocess.run([_promtool(), "check", "metrics"], input=page, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
 def test_both_formats_parse_and_hold_the_same_samples() -> None:
     exposition = Exposition(_simulator())
     text, openmetrics = (exposition.render(AT_S, openmetrics=o).decode() for o in (False, True))
-    plain = {
-        (s.name, *sorted(s.labels.items())): s.value
-        for f in text_parser.text_string_to_metric_families(text)
-        for s in f.samples
-    }
-    strict = {
-        (s.name, *sorted(s.labels.items())): s.value
-        for f in openmetrics_parser.text_string_to_metric_families(openmetrics)
-        for s in f.samples
-    }
+    plain, strict = _parsed(text, openmetrics=False), _parsed(openmetrics, openmetrics=True)
     assert plain == strict
-    assert openmetrics.endswith("\n# EOF\n")
-    assert text.endswith("\n")
-    assert "\n\n" not in text
+    assert len(plain) > 30 * 14
 
 
 def test_samples_are_the_simulators_values_under_the_catalogues_names() -> None:
@@ -114,8 +130,9 @@ def test_a_server_that_is_down_has_no_samples() -> None:
 
 def test_all_servers_down_leave_a_page_that_still_parses() -> None:
     simulator = Simulator(1).with_faults([Fault("", "crash_restart", ("web-us-east-1-001",), AT_S - 60)])
-    page = Exposition(simulator).render(AT_S, openmetrics=True).decode()
-    assert list(openmetrics_parser.text_string_to_metric_families(page))
+    found = _parsed(Exposition(simulator).render(AT_S, openmetrics=True).decode(), openmetrics=True)
+    assert {name for name, *_ in found} >= {"openmanager_server_info", "openmanager_server_cpu_cores"}
+    assert "openmanager_cpu_busy_ratio" not in {name for name, *_ in found}
 
 
 def test_history_is_openmetrics_with_every_series_in_one_piece() -> None:
@@ -124,13 +141,20 @@ def test_history_is_openmetrics_with_every_series_in_one_piece() -> None:
     file = io.BytesIO()
     samples = Exposition(simulator).write_history(file, window)
     page = file.getvalue().decode()
-    families = list(openmetrics_parser.text_string_to_metric_families(page))
-    assert sum(len(f.samples) for f in families) == samples
-    cpu = next(f for f in families if f.name == "openmanager_cpu_busy_ratio")
+    found = _parsed(page, openmetrics=True)
+    assert len(found) == samples
+    cpu = [(dict(labels)["server"], v, t) for name, labels, v, t in found if name == "openmanager_cpu_busy_ratio"]
     panel = simulator.read("cpu_busy_ratio", window)
-    assert [s.labels["server"] for s in cpu.samples] == [h for h in panel.hosts for _ in range(10)]
-    assert [float(s.timestamp) for s in cpu.samples[:10]] == window.times_s().tolist()
-    np.testing.assert_array_equal(np.float32([s.value for s in cpu.samples]), panel.values.ravel())
+    assert [host for host, _, _ in cpu] == [h for h in panel.hosts for _ in range(10)]
+    assert [t for _, _, t in cpu[:10]] == window.times_s().tolist()
+    np.testing.assert_array_equal(np.float32([v for _, v, _ in cpu]), panel.values.ravel())
+
+
+def test_instants_between_seconds_keep_their_fraction() -> None:
+    file = io.BytesIO()
+    Exposition(Simulator(1)).write_history(file, Window(AT_S + 0.25, AT_S + 1.25, 0.5))
+    found = _parsed(file.getvalue().decode(), openmetrics=True)
+    assert [t for *_, t in found[:2]] == [AT_S + 0.25, AT_S + 0.75]
 
 
 def test_promtool_makes_blocks_of_the_history(tmp_path: Path) -> None:

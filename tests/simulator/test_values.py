@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openmanager_core import catalog, job
-from openmanager_core.errors import JobCancelled, NotFound
+from openmanager_core.errors import InvalidRequest, JobCancelled, NotFound
 from openmanager_core.panel import Panel, Window
 from openmanager_core.simulator import STATUSES, Fault, Simulator
 from openmanager_core.simulator.scenarios import random_faults
@@ -131,6 +131,17 @@ def test_rows_come_in_the_order_asked_for_even_if_a_host_is_named_twice() -> Non
     assert panel.hosts == asked
     np.testing.assert_array_equal(panel.values[0], panel.values[2])
     np.testing.assert_array_equal(panel.values[1], TROUBLED.read("cpu_busy_ratio", window).take([HOSTS[2]]).values[0])
+
+
+def test_without_a_fault_hardly_any_server_runs_full() -> None:
+    values = Simulator(200, 7).read("cpu_busy_ratio", Window(START_S, START_S + 14 * DAY_S, 600)).values
+    assert (values > 0.97).mean() < 1e-3
+
+
+def test_times_before_1970_can_be_read_and_times_that_are_no_seconds_are_refused() -> None:
+    assert np.isfinite(Simulator(5).read("cpu_busy_ratio", Window(-1e6, -1e6 + 60, 3)).values).all()
+    with pytest.raises(InvalidRequest, match="within"):
+        Simulator(5).read("cpu_busy_ratio", Window(1.8e18, 1.8e18 + 1e10, 1e9))
 
 
 def test_no_hosts_give_an_empty_panel() -> None:

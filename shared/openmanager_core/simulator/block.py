@@ -34,7 +34,7 @@ Rows = npt.NDArray[np.intp]
 F = np.float32
 MOST_DEMAND = F(0.78)
 """Share of a server's CPU that requests take at most without a fault: balancers shed, operators scale in time."""
-YIELDED = 0.9
+YIELDED = F(0.9)
 """Share of its CPU that batch work gives up to requests."""
 
 
@@ -114,16 +114,20 @@ class Block:
         return quick
 
     @cached_property
-    def demand(self) -> Floats:
-        """Requests against the usual number, about 1."""
+    def natural(self) -> Floats:
+        """Requests against the usual number, about 1, before any fault."""
         out = np.take(self.activity.demand, self.cluster_of, axis=1)
         mood = self.own * self.habits.own[self.home]
         mood += F(1)
         np.maximum(mood, F(0.1), out=mood)
         mood *= self.people.weight[self.rows]
         out *= mood
-        np.minimum(out, MOST_DEMAND / self.people.cpu_level[self.rows], out=out)
-        return self.times_fault(out, "demand")
+        return np.minimum(out, MOST_DEMAND / self.people.cpu_level[self.rows], out=out)
+
+    @cached_property
+    def demand(self) -> Floats:
+        """Requests against the usual number."""
+        return self.times_fault(self.natural.copy(), "demand") if "demand" in self.faults else self.natural
 
     @cached_property
     def pressure(self) -> Floats | None:
@@ -134,40 +138,52 @@ class Block:
         room = F(1) - self.people.memory[self.rows]
         return clip((leak / room - F(0.6)) * F(1 / 0.35), 0, 1)
 
-    @cached_property
-    def jobs(self) -> Floats:
-        """CPU of the cluster's own batch work."""
-        out = self.own * F(0.7)
-        out += F(1)
-        np.maximum(out, F(0), out=out)
-        out *= np.take(self.activity.jobs, self.cluster_of, axis=1)
-        out *= self.people.cpu_level[self.rows]
-        return out
+    @property
+    def wanted(self) -> Floats:
+        """CPU asked for against CPU there is; above 1 work has to wait."""
+        return self._cpu[0]
 
     @cached_property
     def contended(self) -> Floats:
         """What requests compete for: batch work runs at a low priority, it fills the CPU and yields it."""
-        out = self.jobs * F(-YIELDED)
-        out += self.wanted
-        return out
+        return self._cpu[0] - self._cpu[1]
 
     @cached_property
-    def wanted(self) -> Floats:
-        """CPU asked for against CPU there is; above 1 work has to wait."""
+    def _cpu(self) -> tuple[Floats, Floats]:
+        """CPU asked for, and the part of it that yields."""
         level = self.people.cpu_level[self.rows]
-        out = self.demand * level
-        self.times_fault(out, "work")
-        out += self.jobs
+        out = self.natural * level
+        jobs = self.own * F(0.7)
+        jobs += F(1)
+        np.maximum(jobs, F(0), out=jobs)
+        jobs *= np.take(self.activity.jobs, self.cluster_of, axis=1)
+        jobs *= level
+        out += jobs
         noise = self.bell(0, 0)
         noise *= self.people.cpu_noise[self.rows]
         out += noise
         out += F(0.005)
+        # without a fault nobody lets a server run full: what would go beyond 0.8 is held back
+        beyond = out - F(0.8)
+        np.maximum(beyond, F(0), out=beyond)
+        yields = jobs * YIELDED
+        yields -= beyond
+        out -= beyond
+        beyond /= F(5) * beyond + F(1)
+        out += beyond
+        yields += beyond
+        np.maximum(yields, F(0), out=yields)
+        if "demand" in self.faults or "work" in self.faults:
+            more = self.times_fault(self.demand.copy(), "work")
+            more -= self.natural
+            more *= level
+            out += more
         self.add_fault(out, "cpu")
         self.add_fault(out, "steal", 1.0)
         if self.pressure is not None:
             out += F(0.25) * self.pressure
         np.maximum(out, F(0.002), out=out)
-        return out
+        return out, yields
 
     @cached_property
     def served(self) -> Floats:

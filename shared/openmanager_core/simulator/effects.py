@@ -78,7 +78,7 @@ class Effects:
     """All impulses of a list of faults, looked up by server and time."""
 
     def __init__(self, faults: Sequence[Fault], fleet: Fleet, columns: Columns) -> None:
-        self._columns = columns
+        self.columns = columns
         self._callers: list[list[int]] = [[] for _ in columns.callees]
         for caller, callees in enumerate(columns.callees):
             for callee in callees:
@@ -116,8 +116,8 @@ class Effects:
 
     def shares(self, hit: Rows) -> list[tuple[int, float]]:
         """Clusters that hold some of `hit`, with the share of each that is hit."""
-        clusters, counts = np.unique(self._columns.cluster[hit], return_counts=True)
-        return [(int(c), float(n / self._columns.cluster_size[c])) for c, n in zip(clusters, counts, strict=True)]
+        clusters, counts = np.unique(self.columns.cluster[hit], return_counts=True)
+        return [(int(c), float(n / self.columns.cluster_size[c])) for c, n in zip(clusters, counts, strict=True)]
 
     def upstream(self, hit: Rows, envelope: Envelope, *, drag: float, errors: float) -> Iterator[Impulse]:
         """Callers wait for what is slow and fail with what fails, later and less at every hop.
@@ -126,7 +126,7 @@ class Effects:
         failing requests.
         """
         for cluster, share in self.shares(hit):
-            kind = int(self._columns.cluster_type[cluster])
+            kind = int(self.columns.cluster_type[cluster])
             delay = drag * share * float(BASE_LATENCY_S[kind])
             fail, edge, hop, seen = errors * share, [cluster], 0, {cluster}
             while edge:
@@ -152,7 +152,7 @@ class Effects:
                 hop += 1
                 extra *= _DILUTION
                 lagged = replace(envelope, start_s=envelope.start_s + hop * 5.0, end_s=envelope.end_s + hop * 5.0)
-                edge = [c for n in edge for c in self._columns.callees[n] if c not in seen]
+                edge = [c for n in edge for c in self.columns.callees[n] if c not in seen]
                 for callee in edge:
                     seen.add(callee)
                     yield Impulse("demand", self.members(callee), extra, lagged)
@@ -178,10 +178,10 @@ def _memory_leak(world: Effects, fault: Fault, hit: Rows) -> Iterator[Impulse]:
     yield from _hit(hit, _plain(fault, rise_s=3600.0), cpu=0.04 * fault.severity)
     for cluster, _ in world.shares(hit):
         # callers notice once the collector runs all the time
-        room = 1.0 - float(MEMORY_LEVEL[world._columns.cluster_type[cluster]])
+        room = 1.0 - float(MEMORY_LEVEL[world.columns.cluster_type[cluster]])
         full_s = fault.start_s + 0.75 * room / rate * 3600.0
         if full_s < fault.ends_s():
-            mine = hit[world._columns.cluster[hit] == cluster]
+            mine = hit[world.columns.cluster[hit] == cluster]
             late = Envelope(full_s, fault.ends_s(), 1800.0, 30.0)
             yield from world.upstream(mine, late, drag=2.0, errors=0.01)
 
@@ -233,12 +233,12 @@ def _crash_restart(world: Effects, fault: Fault, hit: Rows) -> Iterator[Impulse]
         if len(rest):
             # the others serve what the dead one did
             yield from _hit(rest, _plain(fault, 5.0, 30.0), demand=min(2.0, share / (1.0 - share)))
-        mine = hit[world._columns.cluster[hit] == cluster]
+        mine = hit[world.columns.cluster[hit] == cluster]
         yield from world.upstream(mine, _plain(fault, 5.0, 30.0), drag=1.0, errors=0.25 * s)
     if math.isfinite(fault.ends_s()):
         back = fault.ends_s()
         warm, full = Envelope(back, back, 0.0, 600.0), Envelope(back, back, 0.0, 2400.0)
-        level = MEMORY_LEVEL[world._columns.type[hit]]
+        level = MEMORY_LEVEL[world.columns.type[hit]]
         yield Impulse("memory", hit, (level * np.float32(-0.6 * s)).astype(np.float32), full)
         yield from _hit(hit, full, hit=0.55 * s)
         yield from _hit(hit, warm, cpu=0.2 * s, latency=1.0 * s, io=2.0 * s)

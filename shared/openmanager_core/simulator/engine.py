@@ -29,6 +29,7 @@ STATUSES = ("running", "degraded", "draining", "maintenance", "stopped")
 
 _BLOCK = 196_608
 _BLOCK_ROWS = 256
+_FURTHEST_S = 1e11
 _STATUS_CELL = 100
 _STATUS_SHARES = (0.6, 0.9)
 
@@ -174,11 +175,11 @@ class Simulator:
         ticks, where = np.unique(self.ticks(times_s), return_inverse=True)
         repeats = len(ticks) < len(times_s)
         done: dict[str, Panel] = {}
-        for k, (_, group) in enumerate(groups.items()):
+        for group in groups.values():
             rows, names = self._owners(group[0])
             if asked is not None:
                 rows, names = np.intersect1d(asked, rows), tuple(self._fleet.servers[r].id for r in asked)
-            values = self._values(group, rows, ticks, (k / len(groups), (k + 1) / len(groups)))
+            values = self._values(group, rows, ticks)
             for name in group:
                 found = values.pop(name)
                 if repeats:
@@ -193,22 +194,29 @@ class Simulator:
         return {name: done[name] for name in metrics}
 
     def ticks(self, times_s: npt.NDArray[np.float64]) -> Ticks:
-        """Which tick each instant falls into; the small shift keeps rounding of a tick's own instant out of it."""
+        """Which tick each instant falls into; the small shift keeps rounding of a tick's own instant out of it.
+
+        Raises
+        ------
+        InvalidRequest
+            If an instant is too far from 1970 to be told from its neighbours.
+        """
+        if len(times_s) and max(abs(times_s[0]), abs(times_s[-1])) > _FURTHEST_S:
+            raise InvalidRequest(
+                f"times must lie within {_FURTHEST_S:.0f} s of 1970, got {times_s[0]:.6g} to {times_s[-1]:.6g}",
+                hint="give Unix seconds, not milliseconds or nanoseconds",
+            )
         return np.floor(times_s / self.tick_s + 1e-6).astype(np.int64)
 
     def block(self, rows: Rows, ticks: Ticks) -> Block:
         """Some servers (ascending inventory rows) over some ticks (ascending), to read several metrics from."""
         return Block(self._columns, self._habits, self._people, self._effects, rows, ticks, self.tick_s)
 
-    def _values(
-        self, metrics: Sequence[str], rows: Rows, ticks: Ticks, progress: tuple[float, float]
-    ) -> dict[str, Floats]:
-        """Shape ``(len(rows), len(ticks))`` per metric, block by block; progress goes from one bound to the other."""
+    def _values(self, metrics: Sequence[str], rows: Rows, ticks: Ticks) -> dict[str, Floats]:
+        """Shape ``(len(rows), len(ticks))`` per metric, block by block."""
         out = {m: np.empty((len(rows), len(ticks)), np.float32) for m in metrics}
-        pieces = list(_pieces(len(rows), len(ticks)))
-        low, high = progress
-        for i, (r, t) in enumerate(pieces):
-            checkpoint(low + (high - low) * i / len(pieces), "simulating readings")
+        for r, t in _pieces(len(rows), len(ticks)):
+            checkpoint()
             block = self.block(rows[r], ticks[t])
             for name in metrics:
                 out[name][r, t] = read(block, name).T
