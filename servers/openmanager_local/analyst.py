@@ -19,17 +19,17 @@ from openmanager_core.job import checkpoint, offload
 from openmanager_core.source import SourceSettings, open_source
 
 if TYPE_CHECKING:
-    from openmanager_core.source.simulated import SimulatedSource
-
     from openmanager_core.findings import Finding
     from openmanager_core.panel import Panel, Window
     from openmanager_core.source.base import Source, SourceStatus
+    from openmanager_core.source.simulated import SimulatedSource
     from openmanager_core.storage.incident import Incident
     from openmanager_core.storage.ledger import Ledger
 
 _log = logging.getLogger(__name__)
 _INVENTORY_TTL_S = 15.0
 _READS_AT_ONCE = 4
+_KEEP_DAYS = 90
 
 
 def ledger_name(source: SourceSettings) -> str:
@@ -112,6 +112,7 @@ class Analyst:
 
                     try:
                         self._ledger = await Ledger.open(self._home / ledger_name(self.settings))
+                        await self._ledger.prune(_KEEP_DAYS)
                     except StorageUnavailable as exc:
                         _log.warning("the Ledger can not be opened: %s", exc)
                         self._ledger_problem = f"incidents are not being kept: {exc.message}"

@@ -27,6 +27,8 @@ _PULL_UP_TO_SERIES = 400
 """What travels whole from an engine across the network; beyond, the engine screens."""
 _SUSPECTS = 60
 _PEERS_PER_TYPE = 8
+_USUAL = ("latency_p95_s",)
+"""Metrics whose health is judged by their own past too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +84,12 @@ async def survey(
     health = (seen.servers, seen.clusters, seen.fleet)
     if ranking is not None:
         latest = {name: await source.latest(name, window.end_s) for name in names}
-        health = await offload(_health, latest, fleet)
-    certain = [f for f in seen.findings if f.score_sigma >= USUAL_SIGMA]
+        half_s = window.duration_s / 2
+        usual = {name: await source.latest(name, window.start_s + half_s, half_s) for name in names if name in _USUAL}
+        health = await offload(_health, latest, usual, fleet)
+    certain = [
+        f for f in seen.findings if f.score_sigma >= USUAL_SIGMA and (f.end_s is None or f.severity == "critical")
+    ]
     everything = hosts is None and not metrics
     incidents, not_kept = await analyst.record(
         certain, window.end_s, hosts=hosts, metrics=None if everything else names
@@ -112,10 +118,12 @@ def _look(readings: Readings, fleet: Fleet, window: Window, changes: tuple[Chang
     return overview(readings.panels, fleet, window, changes=changes, top=500, min_sigma=min_sigma)
 
 
-def _health(latest: dict[str, Panel], fleet: Fleet) -> tuple[dict[str, Health], dict[str, Health], Health]:
+def _health(
+    latest: dict[str, Panel], usual: dict[str, Panel], fleet: Fleet
+) -> tuple[dict[str, Health], dict[str, Health], Health]:
     from openmanager_core.analysis.health import roll_up, server_health
 
-    servers = server_health(latest, fleet)
+    servers = server_health(latest, fleet, usual=usual)
     clusters, whole = roll_up(servers, fleet)
     return servers, clusters, whole
 

@@ -10,6 +10,7 @@ import numpy as np
 from openmanager_core.analysis._fleet_scene import Candidate, Scene
 from openmanager_core.analysis._fleet_symptoms import Symptom, unit_of
 from openmanager_core.findings import Cause
+from openmanager_core.text import ident
 
 _MOST_EXPLAINED = 50
 
@@ -58,7 +59,7 @@ def _sentences(c: Candidate, scene: Scene) -> tuple[str, ...]:
         mine = [s for s in c.symptoms if s.kind == kind]
         worst = max(mine, key=lambda s: s.effect)
         since = when(float(scene.edges_s[min(s.first for s in mine)]))
-        who = f" (worst of {len(mine)}: {scene.hosts[worst.host]})" if len(mine) > 1 else ""
+        who = f" (worst of {len(mine)}: {ident(scene.hosts[worst.host])})" if len(mine) > 1 else ""
         if kind == "traffic_surge":
             out.append(f"requests_per_s of the cluster are {worst.observed:.2f} times those before, since {since}")
         elif kind == "crash":
@@ -75,7 +76,7 @@ def _sentences(c: Candidate, scene: Scene) -> tuple[str, ...]:
     if k is not None and scene.harm.waited[k] > 0:
         out.append(
             f"{scene.harm.own_waited[k]:.0%} of the {scene.harm.waited[k]:.3g} s waited per second beyond normal "
-            f"in {c.cluster} is its own, the rest its callees'"
+            f"in {ident(c.cluster)} is its own, the rest its callees'"
         )
     return tuple(out)
 

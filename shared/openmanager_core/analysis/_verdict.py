@@ -19,6 +19,7 @@ from openmanager_core.catalog import Metric
 from openmanager_core.findings import SEVERITIES, Evidence, Finding, FindingKind, Severity
 from openmanager_core.fleet import Fleet
 from openmanager_core.panel import BoolArray
+from openmanager_core.text import ident
 
 GROWING_RESOURCES = frozenset({"memory_used_ratio", "disk_used_ratio", "queue_depth_messages", "connections_active"})
 LOAD_DRIVEN = frozenset({"queue_depth_messages", "connections_active"})
@@ -228,7 +229,7 @@ class Judge:
         self, kind: FindingKind, host: str, start_s: float, end_s: float | None, seen: tuple[float, float, float],
         change: float,
     ) -> str:  # fmt: skip
-        name, now, was = self.metric.name, _plain(seen[0]), _plain(seen[1])
+        name, now, was, host = self.metric.name, _plain(seen[0]), _plain(seen[1]), ident(host)
         since = f"since {_clock(start_s)}" if end_s is None else f"from {_clock(start_s)} to {_clock(end_s)}"
         swings = "more" if change > 0 else "less"
         way = "rose" if change > 0 else "fell"

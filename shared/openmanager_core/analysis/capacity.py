@@ -16,6 +16,7 @@ from openmanager_core.errors import InsufficientData, InvalidRequest
 from openmanager_core.fleet import Fleet, ServerCluster
 from openmanager_core.job import checkpoint
 from openmanager_core.panel import Panel
+from openmanager_core.text import ident
 
 Float = npt.NDArray[np.float64]
 
@@ -309,8 +310,8 @@ class _Resource:
             case.append(f"{min(self.case.lost, self.n)} of {self.n} servers lost")
         what = f" with {' and '.join(case)}" if case else ""
         yield (
-            f"{self.cluster.id}{what}: {self.meta.name} ({whose}) is {used:.3g}, 95 % of the time under {peak:.3g};"
-            f" the limit is {self.limit:g}."
+            f"{ident(self.cluster.id)}{what}: {self.meta.name} ({whose}) is {used:.3g}, "
+            f"95 % of the time under {peak:.3g}; the limit is {self.limit:g}."
         )
         at, soon, late = times
         horizon = spoken_s(self.case.horizon_s)

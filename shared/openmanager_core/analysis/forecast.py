@@ -18,6 +18,7 @@ from openmanager_core.analysis.seasonality import decompose, likely_season
 from openmanager_core.analysis.trend import Trend, fit_trend, last_bend
 from openmanager_core.catalog import Metric
 from openmanager_core.errors import InsufficientData, InvalidRequest
+from openmanager_core.text import ident
 
 Float = npt.NDArray[np.float64]
 Int = npt.NDArray[np.int64]
@@ -202,7 +203,7 @@ def forecast_series(
     n_known = int(np.isfinite(x).sum())
     if n_known < MIN_READINGS:
         raise InsufficientData(
-            f"a forecast of {metric.name} on {host} needs at least {MIN_READINGS} readings, got {n_known}",
+            f"a forecast of {metric.name} on {ident(host)} needs at least {MIN_READINGS} readings, got {n_known}",
             hint="use a longer window or a smaller step",
         )
     factor = -(-len(x) // _MAX_ROWS)

@@ -18,6 +18,7 @@ from openmanager_core.catalog import metrics_of
 from openmanager_core.fleet import Fleet, Health, HealthStatus
 from openmanager_core.job import checkpoint
 from openmanager_core.panel import Panel
+from openmanager_core.text import ident
 
 HEALTHY_FROM = 80.0
 CRITICAL_BELOW = 50.0
@@ -251,7 +252,7 @@ def roll_up(servers: Mapping[str, Health], fleet: Fleet) -> tuple[dict[str, Heal
     A cluster has 0.7 of its members' mean and 0.3 of its worst member; the fleet has 0.8 of its clusters'
     mean, weighted by servers and environment (production 1, staging 0.3, development 0.1), and 0.2 of its
     worst production cluster. Both are monotone in every server's score. One critical member keeps a
-    cluster from being healthy, and one critical production cluster the fleet.
+    cluster from being healthy, and one production cluster that is not healthy the fleet.
     """
     members: dict[str, list[str]] = {c.id: [] for c in fleet.clusters}
     environment = {c.id: c.environment for c in fleet.clusters}
@@ -295,14 +296,16 @@ def _combined(
     worst = min(h.score for _, h in judged)
     score = min(100.0, share * mean + (1 - share) * worst)
     status = status_of(score)
-    if status == "healthy" and any(h.status == "critical" for _, h in judged):
+    if status == "healthy" and any(h.status == "critical" or (leading and h.status != "healthy") for _, h in judged):
         status = "degraded"
     reasons = []
     bad = sorted((p for p in known if p[1].status != "healthy"), key=lambda p: p[1].score)
     if bad:
         critical = sum(h.status == "critical" for _, h in bad)
         reasons.append(f"{len(bad)} of {len(parts)} {word} are not healthy, {critical} of them critical")
-        reasons += [f"{n}: {h.score:.0f}, {h.reasons[0] if h.reasons else h.status}" for n, h in bad[:_MOST_NAMED]]
+        reasons += [
+            f"{ident(n)}: {h.score:.0f}, {h.reasons[0] if h.reasons else h.status}" for n, h in bad[:_MOST_NAMED]
+        ]
     if silent:
         reasons.append(f"{silent} of {len(parts)} {word} have no readings")
     return Health(score, status, tuple(reasons))

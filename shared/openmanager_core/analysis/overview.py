@@ -24,6 +24,7 @@ from openmanager_core.fleet import Change, Fleet, Health
 from openmanager_core.job import checkpoint
 from openmanager_core.panel import Panel, Window
 from openmanager_core.screening import Survey, survey
+from openmanager_core.text import ident
 
 SUSPECT_SIGMA = 4.0
 MOST_SUSPECTS = 48
@@ -204,7 +205,14 @@ def _findings(
         for finding in peer_outliers(panels[name].take(members[:200]), fleet, min_sigma=min_sigma):
             if (finding.host, finding.metric) not in known:
                 found.setdefault(finding.id, finding)
-    return sorted(found.values(), key=lambda f: (_SEVERITY[f.severity], -f.score_sigma * f.confidence, f.host))
+    return sorted(found.values(), key=_worst_first)
+
+
+def _worst_first(finding: Finding) -> tuple[int, bool, float, str]:
+    """Severity, then what still goes on, then how sure and how far."""
+    return (
+        _SEVERITY[finding.severity], finding.end_s is not None, -finding.score_sigma * finding.confidence, finding.host
+    )  # fmt: skip
 
 
 def _suspects(
@@ -282,7 +290,7 @@ def _problems(
             said.append(f"{name} has no reading of {empty} of {len(panel.hosts)} servers")
     strange = sorted({h for p in panels.values() for h in p.hosts if h not in fleet.by_id})
     if strange:
-        said.append(f"{len(strange)} servers with readings are not in the inventory, {strange[0]!r} for one")
+        said.append(f"{len(strange)} servers with readings are not in the inventory, {ident(strange[0])} for one")
     if found > top:
         said.append(f"{found - top} weaker findings are left out")
     return tuple(said)

@@ -28,6 +28,7 @@ from openmanager_core.findings import Evidence
 from openmanager_core.fleet import Fleet
 from openmanager_core.job import checkpoint
 from openmanager_core.panel import Panel
+from openmanager_core.text import ident
 
 Float = npt.NDArray[np.float64]
 
@@ -109,7 +110,7 @@ def find_patterns(panel: Panel, fleet: Fleet) -> list[Pattern]:
         if known.sum() < MIN_INSTANTS or known.mean() < 0.5:
             continue
         server = fleet.by_id.get(host)
-        found.extend(_Series(server.name if server else host, host, meta, panel.times_s, raw).patterns())
+        found.extend(_Series(ident(server.name if server else host), host, meta, panel.times_s, raw).patterns())
     return sorted(found, key=lambda p: (-p.confidence, -p.strength, p.host, p.kind))
 
 

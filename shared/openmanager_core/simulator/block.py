@@ -122,7 +122,8 @@ class Block:
         np.maximum(mood, F(0.1), out=mood)
         mood *= self.people.weight[self.rows]
         out *= mood
-        return np.minimum(out, MOST_DEMAND / self.people.cpu_level[self.rows], out=out)
+        np.minimum(out, MOST_DEMAND / self.people.cpu_level[self.rows], out=out)
+        return out
 
     @cached_property
     def demand(self) -> Floats:

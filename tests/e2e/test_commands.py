@@ -1,0 +1,54 @@
+"""The command line as a person types it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import served
+
+
+def test_the_demo_answers_every_question(tmp_path: Path) -> None:
+    done = served.run(tmp_path, ["demo"])
+    assert done.returncode == 0, done.stderr
+    for words in (
+        "Connected over stdio, 17 tools",
+        "slow_dependency on cluster database-production",
+        "It crosses 90 %",
+        "1. ",
+    ):
+        assert words in done.stdout
+    assert "internal error" not in done.stdout
+
+
+@pytest.mark.parametrize("form", ["terminal", "markdown", "json"])
+def test_the_report_is_whole_in_every_form(form: str, tmp_path: Path) -> None:
+    done = served.run(tmp_path, ["report", "--format", form, "--scenario", "incident"])
+    assert done.returncode == 0, done.stderr
+    assert "slow_dependency" in done.stdout
+    if form == "json":
+        assert set(json.loads(done.stdout)) == {"overview", "actions", "capacity"}
+    if form == "markdown":
+        assert done.stdout.startswith("# Fleet report\n")
+
+
+def test_a_report_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    target = tmp_path / "report.md"
+    done = served.run(tmp_path, ["report", "--format", "markdown", "--output", str(target)])
+    assert done.returncode == 0 and target.read_text("utf-8").startswith("# Fleet report")
+    missing = served.run(tmp_path, ["report", "--output", str(tmp_path / "no" / "where.md")])
+    assert missing.returncode == 1 and "--output" in missing.stderr and "Traceback" not in missing.stderr
+    assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".report-")] == []
+
+
+def test_a_server_that_the_profile_does_not_list_is_refused(tmp_path: Path) -> None:
+    done = served.run(tmp_path, ["serve", "git", "--config", "minimal"])
+    assert done.returncode == 2
+    assert "minimal" in done.stderr and "git" in done.stderr
+
+
+def test_the_readme_and_the_example_configuration_are_what_the_code_says(tmp_path: Path) -> None:
+    root = Path(__file__).resolve().parents[2]
+    printed = served.run(tmp_path, ["client-config", "claude-desktop", "--config", "development"])
+    assert printed.stdout == (root / "claude_desktop_config.example.json").read_text("utf-8")
