@@ -101,7 +101,7 @@ async def _ask(client: Any, question: str, tool: str, arguments: dict[str, Any],
 
 async def _disk_to_watch(client: Any) -> dict[str, Any]:
     """The disk that grows, if the anomalies name one."""
-    result = await client.call_tool("find_anomalies", {"metrics": ["disk_used_ratio"], "start": "now-3h", "limit": 1})
+    result = await client.call_tool("find_anomalies", {"metrics": ["disk_used_ratio"], "limit": 1})
     rows = (result.structured_content or {}).get("anomalies", [])
     if not rows:
         return {}

@@ -30,8 +30,9 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         began_s = time.time()
         running.add_node_exporter()
         url = running.start()
-        newest = f"{url}/api/v1/query?query=max(timestamp(openmanager_cpu_busy_ratio))%3E{began_s + 10 + CALM_S + FAULTY_S:.0f}"
-        real_prometheus.wait_for(newest, '"value":', within_s=180)
+        until_s = began_s + 10 + CALM_S + FAULTY_S
+        newest = f"max(timestamp(openmanager_cpu_busy_ratio))%3E{until_s:.0f}"
+        real_prometheus.wait_for(f"{url}/api/v1/query?query={newest}", '"value":', within_s=180)
         yield url
 
 
@@ -43,7 +44,7 @@ async def test_the_fault_is_found_where_the_simulator_was_told_to_make_it(engine
         causes = (await ask(client, "find_root_cause", **window))["causes"]
         assert causes[0]["node"] == CLUSTER
         assert causes[0]["kind"] == "slow_dependency"
-        assert "api-production-us-east-1" in causes[0]["explains"]
+        assert {"api-production-us-east-1", "web-production-us-east-1"} & set(causes[0]["explains"])
         anomalies = (await ask(client, "find_anomalies", **window))["anomalies"]
         assert anomalies[0]["cluster"] in {CLUSTER, "api-production-us-east-1", "web-production-us-east-1"}
         overview = await ask(client, "fleet_overview", **window)

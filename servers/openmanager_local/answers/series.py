@@ -146,14 +146,18 @@ class CapacityAnswer(Answer):
         rows = [
             f"- {ident(c.cluster)} ({c.servers} {c.type} servers), {c.metric}: used {amount(c.used, c.metric)}, "
             f"peak {amount(c.peak, c.metric)}, limit {amount(c.limit, c.metric)}; "
-            + (
-                f"exhausted {c.exhausted} (80 %: {c.earliest or 'now'} to {c.latest or 'after the horizon'}); "
-                if c.exhausted
-                else ""
-            )
+            + _running_out(c)
             + f"needs {c.servers_needed} servers; {c.summary} (confidence {c.confidence:.2f})"
             for c in self.clusters
         ]
         what_if = f"growth {100 * self.growth_ratio:+.0f} %, {self.lost_servers} servers lost per cluster"
         head = f"{len(self.clusters)} of {self.total} clusters, {self.horizon} ahead from {self.history}; {what_if}"
         return joined(block(head, rows, self.explanation), notes(self.problems), more(self.next_cursor))
+
+
+def _running_out(c: CapacityRow) -> str:
+    if c.used is not None and c.used >= c.limit:
+        return "over its limit now; "
+    if not c.exhausted:
+        return ""
+    return f"exhausted {c.exhausted} (80 %: {c.earliest or 'now'} to {c.latest or 'after the horizon'}); "
