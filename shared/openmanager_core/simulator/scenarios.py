@@ -103,7 +103,7 @@ def random_faults(fleet: Fleet, start_s: float, end_s: float, seed: int) -> tupl
     out: list[Fault] = []
     taken: set[str] = set()
     for i in range(count):
-        word = [key(seed, 0xFA117, i, j) for j in range(6)]
+        word = [key(seed, 0xFA117, i, j) for j in range(5)]
         kind = _DRAWN[(i + key(seed, 0xFA117)) % len(_DRAWN)]
         homes = [c for c in fleet.clusters if c.id not in taken] or list(fleet.clusters)
         if kind == "slow_dependency":

@@ -121,7 +121,7 @@ def _serve(args: argparse.Namespace) -> int:
     from openmanager_core.simulator.serving import FleetServer, address
 
     now_s = time.time()
-    host, port = address(args.listen or _LISTEN)
+    host, port = address(_LISTEN if args.listen is None else args.listen)
     simulator = _simulator(args, now_s=now_s, zero_s=now_s, draw=None)
     stop = threading.Event()
     with FleetServer(simulator, host, port) as server:
