@@ -105,7 +105,7 @@ async def _disk_to_watch(client: Any) -> dict[str, Any]:
     rows = (result.structured_content or {}).get("anomalies", [])
     if not rows:
         return {}
-    return {"metric": "disk_used_ratio", "server": rows[0]["server"], "horizon": "12h", "history": "6h"}
+    return {"metric": "disk_used_ratio", "server": rows[0]["server"], "horizon": "12h", "history": "24h"}
 
 
 def _command() -> str:

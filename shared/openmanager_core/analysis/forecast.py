@@ -33,6 +33,10 @@ _MAX_SEASONS = 21
 _EXTREME = 1e100
 GROWING = frozenset({"disk_used_ratio", "memory_used_ratio", "queue_depth_messages", "connections_active"})
 """Metrics that fill up: a steady drift in one of these goes on until something gives."""
+_LOOKS = 4
+_PLAIN_TAU = 0.95
+_PLAIN_RISE = 12.0
+"""A drift is plain if it hardly ever turns back and rises by so many sigmas of what is around its line."""
 _DOUBT = 0.1
 """Share of the drift that is doubted once it is continued for as long as it was seen."""
 _Z80 = 1.2816
@@ -268,16 +272,29 @@ def _drift(t: Float, x: Float, season: int, metric: Metric) -> tuple[Trend | Non
     parts = decompose(x, season)
     flat = x - parts.seasonal
     wave = parts.seasonal[len(x) - season :] if season else np.zeros(1)
+    # In a long past a young drift shows only once the look has closed in on its end.
     bend = last_bend(t, flat)
-    if np.isfinite(flat[bend:]).sum() < MIN_READINGS:
-        return none
-    drift = fit_trend(t[bend:], flat[bend:])
-    rise = abs(drift.slope_per_s) * float(t[-1] - t[bend])
+    for _ in range(_LOOKS):
+        if np.isfinite(flat[bend:]).sum() < MIN_READINGS:
+            break
+        drift = fit_trend(t[bend:], flat[bend:])
+        if _steady(drift, float(t[-1] - t[bend]), metric):
+            return drift, float(t[bend]), wave
+        further = last_bend(t[bend:], flat[bend:])
+        if not further:
+            break
+        bend += further
+    return none
+
+
+def _steady(drift: Trend, seen_s: float, metric: Metric) -> bool:
+    """Whether it is a drift at all, and one worth continuing."""
+    rise = abs(drift.slope_per_s) * seen_s
     least = max(3 * drift.spread, 2 * metric.floor, 2 * metric.relative * abs(drift.level))
+    # The correction for autocorrelation leaves a short stretch too little to be significant however plain it is.
+    plain = abs(drift.tau) >= _PLAIN_TAU and rise >= _PLAIN_RISE * drift.spread
     same_sign = drift.slope_low_per_s * drift.slope_high_per_s > 0
-    if drift.p_value > 0.01 or rise < least or not same_sign:
-        return none
-    return drift, float(t[bend]), wave
+    return (drift.p_value <= 0.01 or plain) and rise >= least and same_sign
 
 
 def _confidence(readings: int, season: int, tested: float, width: float) -> float:
