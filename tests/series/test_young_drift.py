@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from openmanager_core.analysis.forecast import forecast_series
 from openmanager_core.catalog import metric
 from openmanager_core.panel import Window
