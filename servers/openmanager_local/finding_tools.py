@@ -31,6 +31,7 @@ from openmanager_local.parameters import (
     Cursor,
     End,
     Limit,
+    MaxChars,
     MetricName,
     Metrics,
     Servers,
@@ -63,6 +64,7 @@ async def find_anomalies(
     severity: Annotated[Literal["info", "warning", "critical"], Field(description="Least severity")] = "info",
     limit: Limit = 20,
     cursor: Cursor = "",
+    max_chars: MaxChars = 10_000,
 ) -> AnomaliesAnswer:
     """Servers and metrics that left their own past or their peers, with evidence, strongest first."""
     window = await analyst.window(start, end)
@@ -86,6 +88,7 @@ async def find_anomalies(
         ),
         limit=limit,
         cursor=cursor,
+        max_chars=max_chars,
         key=f"find_anomalies|{metrics}|{servers}|{cluster}|{type}|{start}|{end}|{min_sigma}|{severity}",
     )
 
@@ -109,6 +112,7 @@ async def find_patterns(
     end: End = "now",
     limit: Limit = 20,
     cursor: Cursor = "",
+    max_chars: MaxChars = 10_000,
 ) -> PatternsAnswer:
     """Seasons with their period, trends, leaks, regime switches, odd shapes and recurring spikes of one metric."""
     from openmanager_core.analysis.patterns import find_patterns as find
@@ -146,6 +150,7 @@ async def find_patterns(
         ),
         limit=limit,
         cursor=cursor,
+        max_chars=max_chars,
         key=f"find_patterns|{metric}|{servers}|{cluster}|{start}|{end}",
     )
 
@@ -162,6 +167,7 @@ async def correlate_metrics(
     min_abs_r: Annotated[float, Field(ge=0, le=1, description="Least |r|")] = 0.5,
     limit: Limit = 20,
     cursor: Cursor = "",
+    max_chars: MaxChars = 10_000,
 ) -> CorrelationsAnswer:
     """Series that move together, with the lag, corrected for autocorrelation and for how many pairs were tested."""
     from openmanager_core.analysis.correlation import correlate
@@ -210,6 +216,7 @@ async def correlate_metrics(
         ),
         limit=limit,
         cursor=cursor,
+        max_chars=max_chars,
         key=f"correlate_metrics|{metric}|{server}|{against}|{cluster}|{start}|{end}|{max_lag}|{min_abs_r}",
     )
 
@@ -275,6 +282,7 @@ async def compare_windows(
     end: End = "now",
     limit: Limit = 20,
     cursor: Cursor = "",
+    max_chars: MaxChars = 10_000,
 ) -> DifferencesAnswer:
     """What changed between two windows, per server and metric, tested and corrected for the number of series."""
     from openmanager_core.analysis.compare import compare_windows as compare
@@ -321,5 +329,6 @@ async def compare_windows(
         ),
         limit=limit,
         cursor=cursor,
+        max_chars=max_chars,
         key=f"compare_windows|{metrics}|{servers}|{cluster}|{before_start}|{before_end}|{start}|{end}",
     )

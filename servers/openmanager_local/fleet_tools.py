@@ -23,7 +23,7 @@ from openmanager_local.answers.inventory import (
     ServerRow,
     ServersAnswer,
 )
-from openmanager_local.parameters import Bench, Cluster, Cursor, End, Limit, ServerName, Start, TypeName
+from openmanager_local.parameters import Bench, Cluster, Cursor, End, Limit, MaxChars, ServerName, Start, TypeName
 from openmanager_local.survey import survey
 from openmanager_local.words import change_text, span_text, status_text
 
@@ -93,6 +93,7 @@ async def list_servers(
     status: Annotated[str, Field(description="healthy, degraded, critical or unknown; empty: all")] = "",
     limit: Limit = 50,
     cursor: Cursor = "",
+    max_chars: MaxChars = 10_000,
 ) -> ServersAnswer:
     """Servers with their place and health, the least healthy first."""
     fleet = await analyst.fleet()
@@ -123,6 +124,7 @@ async def list_servers(
         ),
         limit=limit,
         cursor=cursor,
+        max_chars=max_chars,
         key=f"list_servers|{type}|{cluster}|{region}|{environment}|{status}",
     )
 

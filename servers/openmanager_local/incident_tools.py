@@ -12,7 +12,7 @@ from openmanager_core.timespan import iso, parse_duration
 from openmanager_kit.answers import paged
 from openmanager_local.answers.common import action_row
 from openmanager_local.answers.incidents import ActionsAnswer, FaultRow, FaultsAnswer, IncidentRow, IncidentsAnswer
-from openmanager_local.parameters import Bench, Cluster, Cursor, End, Language, Limit, Start
+from openmanager_local.parameters import Bench, Cluster, Cursor, End, Language, Limit, MaxChars, Start
 from openmanager_local.survey import survey
 from openmanager_local.words import span_text
 
@@ -42,6 +42,7 @@ async def recommend_actions(
     end: End = "now",
     limit: Limit = 10,
     cursor: Cursor = "",
+    max_chars: MaxChars = 10_000,
 ) -> ActionsAnswer:
     """What to do now, each with its reason, effect, risk, and the query or command that verifies it."""
     from openmanager_core.analysis.recommend import recommend
@@ -70,6 +71,7 @@ async def recommend_actions(
         ),
         limit=limit,
         cursor=cursor,
+        max_chars=max_chars,
         key=f"recommend_actions|{cluster}|{start}|{end}",
     )
 
@@ -79,6 +81,7 @@ async def list_incidents(
     state: Annotated[State, Field(description="Empty: all")] = "",
     limit: Limit = 20,
     cursor: Cursor = "",
+    max_chars: MaxChars = 10_000,
 ) -> IncidentsAnswer:
     """Incidents kept so far, newest first. They are opened by find_anomalies, fleet_overview and find_root_cause."""
     ledger = await analyst.require_ledger()
@@ -93,6 +96,7 @@ async def list_incidents(
         ),
         limit=limit,
         cursor=cursor,
+        max_chars=max_chars,
         key=f"list_incidents|{state}",
     )
 

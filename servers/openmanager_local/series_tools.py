@@ -24,6 +24,7 @@ from openmanager_local.parameters import (
     End,
     Horizon,
     Limit,
+    MaxChars,
     MetricName,
     ServerName,
     Servers,
@@ -50,6 +51,7 @@ async def query_metrics(
     aggregate: Annotated[Aggregate, Field(description="Over servers; none: one series each")] = "none",
     limit: Limit = 20,
     cursor: Cursor = "",
+    max_chars: MaxChars = 10_000,
 ) -> ReadingsAnswer:
     """Values of one metric over time, per server or aggregated, with their statistics."""
     await analyst.metrics([metric])
@@ -78,6 +80,7 @@ async def query_metrics(
         ),
         limit=limit,
         cursor=cursor,
+        max_chars=max_chars,
         key=f"query_metrics|{metric}|{servers}|{cluster}|{start}|{end}|{step_s}|{aggregate}",
     )
 
@@ -199,6 +202,7 @@ async def capacity_outlook(
     lost_servers: Annotated[int, Field(ge=0, le=1000, description="What if each cluster loses so many")] = 0,
     limit: Limit = 20,
     cursor: Cursor = "",
+    max_chars: MaxChars = 10_000,
 ) -> CapacityAnswer:
     """Head-room per cluster, when it runs out, how many servers it needs; with what-if growth and lost servers."""
     from openmanager_core.analysis.capacity import capacity_outlook as outlook
@@ -253,5 +257,6 @@ async def capacity_outlook(
         ),
         limit=limit,
         cursor=cursor,
+        max_chars=max_chars,
         key=f"capacity_outlook|{cluster}|{horizon}|{history}|{growth_ratio}|{lost_servers}",
     )

@@ -8,7 +8,7 @@ import pytest
 from fleet_client import fleet_client, settings
 
 from openmanager_core.source import SourceSettings
-from openmanager_local.server import SIMULATOR_TOOLS, TOOLS, build
+from openmanager_local.server import READING_TOOLS, TOOLS, build
 
 BUDGET_BYTES = 16_000
 WANTED = [
@@ -33,7 +33,7 @@ WANTED = [
 
 
 def test_every_promised_tool_is_in_the_inventory_once() -> None:
-    names = [tool.name for tool in TOOLS + SIMULATOR_TOOLS]
+    names = [tool.name for tool in TOOLS]
     assert sorted(names) == sorted(WANTED)
 
 
@@ -45,7 +45,7 @@ async def test_the_tool_list_stays_within_its_budget_on_the_wire() -> None:
         listed.model_dump(mode="json", by_alias=True, exclude_none=True), separators=(",", ":"), ensure_ascii=False
     )
     assert len(wire.encode()) < BUDGET_BYTES
-    assert [tool.name for tool in listed.tools] == [tool.name for tool in TOOLS + SIMULATOR_TOOLS]
+    assert [tool.name for tool in listed.tools] == [tool.name for tool in TOOLS]
 
 
 @pytest.mark.anyio
@@ -67,7 +67,7 @@ async def test_schemas_are_flat_objects_with_a_description_for_every_parameter()
 async def test_reading_tools_say_that_they_read() -> None:
     async with fleet_client() as client:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
-    for tool in TOOLS:
+    for tool in READING_TOOLS:
         hints = tools[tool.name].annotations
         assert hints is not None and hints.read_only_hint is True, tool.name
     assert not tools["inject_fault"].annotations.read_only_hint  # type: ignore[union-attr]

@@ -127,3 +127,12 @@ async def test_progress_arrives_while_a_long_answer_is_made() -> None:
     async with fleet_client(SourceSettings(servers=1500)) as client:
         await client.call_tool("fleet_overview", {"start": "now-2h"}, progress_callback=hear)
     assert heard and heard == sorted(heard)
+
+
+@pytest.mark.anyio
+async def test_whoever_asks_for_more_gets_more_on_one_page() -> None:
+    async with fleet_client() as client:
+        short = await ask(client, "query_metrics", metric="cpu_busy_ratio", limit=30)
+        long = await ask(client, "query_metrics", metric="cpu_busy_ratio", limit=30, max_chars=100_000)
+        assert len(short["series"]) < len(long["series"]) == 30
+        assert "max_chars" in await refused(client, "query_metrics", metric="cpu_busy_ratio", max_chars=10)
