@@ -48,7 +48,13 @@ def test_a_server_that_the_profile_does_not_list_is_refused(tmp_path: Path) -> N
     assert "minimal" in done.stderr and "git" in done.stderr
 
 
-def test_the_readme_and_the_example_configuration_are_what_the_code_says(tmp_path: Path) -> None:
+def test_the_example_configuration_is_what_the_command_prints(tmp_path: Path) -> None:
     root = Path(__file__).resolve().parents[2]
     printed = served.run(tmp_path, ["client-config", "claude-desktop", "--config", "development"])
     assert printed.stdout == (root / "claude_desktop_config.example.json").read_text("utf-8")
+
+
+def test_the_tables_of_the_readme_are_what_the_code_says() -> None:
+    from openmanager_kit import docs
+
+    assert docs.main([str(Path(__file__).resolve().parents[2] / "README.md"), "--check"]) == 0
