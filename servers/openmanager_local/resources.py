@@ -13,13 +13,19 @@ from mcp_types import (
 
 from openmanager_core import catalog
 from openmanager_core.errors import StorageUnavailable
+from openmanager_core.job import offload
 from openmanager_core.text import ident
+from openmanager_core.timespan import iso
 from openmanager_local.analyst import Analyst
+from openmanager_local.answers.common import amount
 from openmanager_local.fleet_tools import describe_server
 from openmanager_local.incident_tools import report_text
+from openmanager_local.series_tools import query_metrics
 
 _MOST = 100
 _LISTED = 150
+_DEPLOYMENTS = 6
+_PERFORMANCE = ("requests_per_s", "errors_per_s", "latency_p95_s", "cpu_busy_ratio", "memory_used_ratio")
 
 
 def add_resources(server: MCPServer, analyst: Analyst) -> None:
@@ -39,10 +45,20 @@ def add_resources(server: MCPServer, analyst: Analyst) -> None:
             lines.append(f"and {len(fleet.clusters) - _LISTED} more clusters; list_servers pages through all")
         return "\n".join(lines)[:10_000]
 
+    @server.resource("fleet://applications", title="Applications", mime_type="text/plain")
+    async def applications() -> str:
+        """What runs where: requests, errors, latency and resources of each application, and its deployments."""
+        return await applications_text(analyst)
+
     @server.resource("fleet://servers/{id}", title="One server", mime_type="text/plain")
     async def one_server(id: str) -> str:
         """One server: place, health with reasons, newest readings, anomalies of the last hour."""
         return (await describe_server(analyst, id)).as_text()
+
+    @server.resource("fleet://metrics/{metric}", title="One metric", mime_type="text/plain")
+    async def one_metric(metric: str) -> str:
+        """One metric of every server over the last hour, as far as it fits; query_metrics pages through the rest."""
+        return (await query_metrics(analyst, metric)).as_text()
 
     @server.resource("fleet://incidents/{id}", title="One incident", mime_type="text/markdown")
     async def one_incident(id: str) -> str:
@@ -63,6 +79,29 @@ def add_resources(server: MCPServer, analyst: Analyst) -> None:
         return Completion(values=found[:_MOST], total=len(found), has_more=len(found) > _MOST)
 
     server.completion()(complete)  # type: ignore[no-untyped-call]
+
+
+async def applications_text(analyst: Analyst) -> str:
+    """One paragraph an application, from the newest minute of readings."""
+    from openmanager_core.analysis.applications import measure_applications
+
+    source, fleet = await analyst.source(), await analyst.fleet()
+    have, now_s = await source.metrics(), await source.now_s()
+    latest = {name: await source.latest(name, now_s) for name in _PERFORMANCE if name in have}
+    lines = []
+    for app in await offload(measure_applications, latest, fleet):
+        errors = "no reading" if app.error_ratio is None else f"{app.error_ratio:.2%}"
+        cores = "no reading" if app.cpu_cores_used is None else f"{app.cpu_cores_used:.1f}"
+        lines.append(
+            f"- {ident(app.name)}: {amount(app.requests_per_s, 'requests_per_s')}, errors {errors}, "
+            f"p95 {amount(app.latency_p95_s, 'latency_p95_s')}, {cores} cores busy, "
+            f"{amount(app.memory_bytes_used, 'disk_io_bytes_per_s').removesuffix('/s')} of memory; "
+            f"in {', '.join(map(ident, app.clusters[:8])) or 'no cluster'}"
+        )
+        lines += [
+            f"  {d.environment}: version {ident(d.version)} since {iso(d.at_s)}" for d in app.deployments[:_DEPLOYMENTS]
+        ]
+    return "\n".join(lines)[:10_000] or "The source names no application."
 
 
 async def _names(analyst: Analyst, ref: PromptReference | ResourceTemplateReference, argument: str) -> list[str]:

@@ -85,16 +85,25 @@ async def test_resources_prompts_and_completions_work_in_both_eras(mode: str) ->
     from mcp_types import PromptReference, ResourceTemplateReference
 
     async with fleet_client(mode=mode) as client:
-        assert {str(r.uri) for r in (await client.list_resources()).resources} == {"fleet://servers"}
+        assert {str(r.uri) for r in (await client.list_resources()).resources} == {
+            "fleet://servers",
+            "fleet://applications",
+        }
         templates = {t.uri_template for t in (await client.list_resource_templates()).resource_templates}
-        assert templates == {"fleet://servers/{id}", "fleet://incidents/{id}"}
+        assert templates == {"fleet://servers/{id}", "fleet://metrics/{metric}", "fleet://incidents/{id}"}
         text = (await client.read_resource("fleet://servers")).contents[0].text  # type: ignore[union-attr]
         assert text.startswith("30 servers in ")
+        running = (await client.read_resource("fleet://applications")).contents[0].text  # type: ignore[union-attr]
+        assert "cores busy" in running and "version" in running and "no reading" not in running
         reference = ResourceTemplateReference(type="ref/resource", uri="fleet://servers/{id}")
         found = await client.complete(reference, {"name": "id", "value": "database"})
         assert found.completion.values and all("database" in v or "db" in v for v in found.completion.values)
         one = await client.read_resource(f"fleet://servers/{found.completion.values[0]}")
         assert found.completion.values[0] in one.contents[0].text  # type: ignore[union-attr]
+        metrics = ResourceTemplateReference(type="ref/resource", uri="fleet://metrics/{metric}")
+        assert "latency_p95_s" in (await client.complete(metrics, {"name": "metric", "value": "lat"})).completion.values
+        readings = (await client.read_resource("fleet://metrics/latency_p95_s")).contents[0].text  # type: ignore[union-attr]
+        assert readings.startswith("latency_p95_s [s]")
         assert {p.name for p in (await client.list_prompts()).prompts} == {"triage", "capacity_review", "post_mortem"}
         prompt = await client.get_prompt("triage", {"symptom": "결제가 느려요", "language": "ko"})
         assert "결제가 느려요" in prompt.messages[0].content.text  # type: ignore[union-attr]
