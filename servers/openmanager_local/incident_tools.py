@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from openmanager_core.catalog import FaultKind
 from openmanager_core.job import checkpoint, offload
 from openmanager_core.text import ident, visible
 from openmanager_core.timespan import iso, parse_duration
@@ -21,18 +22,6 @@ if TYPE_CHECKING:
     from openmanager_core.storage.incident import Incident
 
 State = Literal["", "open", "acknowledged", "resolved"]
-Kind = Literal[
-    "cpu_saturation",
-    "memory_leak",
-    "disk_filling",
-    "network_loss",
-    "slow_dependency",
-    "traffic_surge",
-    "bad_deployment",
-    "noisy_neighbour",
-    "crash_restart",
-    "clock_skew",
-]
 
 
 async def recommend_actions(
@@ -141,7 +130,7 @@ async def report_text(analyst: Bench, incident_id: str, language: Language) -> s
 
 async def inject_fault(
     analyst: Bench,
-    kind: Annotated[Kind, Field(description="What goes wrong")],
+    kind: Annotated[FaultKind, Field(description="What goes wrong")],
     target: Annotated[str, Field(description="Server or cluster id")],
     severity: Annotated[float, Field(ge=0.05, le=1, description="0.05 to 1")] = 0.8,
     started: Annotated[str, Field(description="When it began, e.g. now-20m")] = "now-10m",

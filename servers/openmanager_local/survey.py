@@ -83,16 +83,18 @@ async def survey(
     seen = await offload(_look, readings, fleet, window, changes, min_sigma)
     health = (seen.servers, seen.clusters, seen.fleet)
     if ranking is not None:
-        latest = {name: await source.latest(name, window.end_s) for name in names}
-        half_s = window.duration_s / 2
-        usual = {name: await source.latest(name, window.start_s + half_s, half_s) for name in names if name in _USUAL}
+        lately_s, before_s = min(60.0, max(10.0, window.duration_s / 8)), window.duration_s / 4
+        latest = {name: await source.latest(name, window.end_s, lately_s) for name in names}
+        usual = {
+            name: await source.latest(name, window.start_s + before_s, before_s) for name in names if name in _USUAL
+        }
         health = await offload(_health, latest, usual, fleet)
     certain = [
         f for f in seen.findings if f.score_sigma >= USUAL_SIGMA and (f.end_s is None or f.severity == "critical")
     ]
-    everything = hosts is None and not metrics
+    every_metric = not metrics and count <= _EVERY_METRIC_UP_TO
     incidents, not_kept = await analyst.record(
-        certain, window.end_s, hosts=hosts, metrics=None if everything else names
+        certain, window.end_s, hosts=hosts, metrics=None if every_metric else names
     )
     problems = [*(ranking.problems if ranking else ()), *readings.problems, *seen.problems, not_kept]
     return Survey(

@@ -14,6 +14,18 @@ from openmanager_core.errors import NotFound
 ServerType = Literal["web", "api", "database", "cache", "queue", "unknown"]
 Environment = Literal["production", "staging", "development", "unknown"]
 Architecture = Literal["x86_64", "arm64", "unknown"]
+FaultKind = Literal[
+    "cpu_saturation",
+    "memory_leak",
+    "disk_filling",
+    "network_loss",
+    "slow_dependency",
+    "traffic_surge",
+    "bad_deployment",
+    "noisy_neighbour",
+    "crash_restart",
+    "clock_skew",
+]
 Kind = Literal["gauge", "rate", "quantile"]
 Worse = Literal["high", "low", "both"]
 

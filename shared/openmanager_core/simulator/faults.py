@@ -8,24 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
-from openmanager_core.catalog import metrics_of
+from openmanager_core.catalog import FaultKind, metrics_of
 from openmanager_core.errors import InvalidRequest, NotFound
 from openmanager_core.fleet import Change, Fleet
 
-FaultKind = Literal[
-    "cpu_saturation",
-    "memory_leak",
-    "disk_filling",
-    "network_loss",
-    "slow_dependency",
-    "traffic_surge",
-    "bad_deployment",
-    "noisy_neighbour",
-    "crash_restart",
-    "clock_skew",
-]
 FAULT_KINDS: tuple[str, ...] = get_args(FaultKind)
 
 _LATENCY = ("latency_p50_s", "latency_p95_s", "latency_p99_s")
