@@ -90,6 +90,12 @@ def test_memory_that_only_grows_is_a_leak_dated_to_its_beginning() -> None:
     expect(found_in(values, "memory_used_ratio"), "leak", within=15)
 
 
+def test_a_leak_that_has_just_begun_is_seen_before_it_hurts() -> None:
+    values = quiet(level=0.3, spread=0.002)
+    values[:, AT:] += np.linspace(0, 0.04, N - AT)
+    expect(found_in(values, "memory_used_ratio"), "leak", within=25)
+
+
 def test_memory_that_grows_all_window_long_is_a_leak_from_its_start() -> None:
     values = quiet(level=0.3, spread=0.006) + np.linspace(0, 0.3, N)
     expect(found_in(values, "memory_used_ratio"), "leak", onset=0)

@@ -81,7 +81,9 @@ class Judge:
         long_enough = (self._times_s[-1] - self._times_s[0]) >= 2 * DAY_S
         # Within a day a load-driven metric climbs every morning: only peers, or a level stretch before, tell.
         trusted = alone or long_enough or (leaking and (name not in LOAD_DRIVEN or drift.hinged))
-        large = abs(drift.change) >= 10 * max(self.metric.floor, self.metric.relative * abs(drift.baseline))
+        # Still stretches before a growth vouch for it; without one it has to be larger.
+        least = 5 if leaking and drift.hinged else 10
+        large = abs(drift.change) >= least * max(self.metric.floor, self.metric.relative * abs(drift.baseline))
         if not trusted or not large or size < self.min_sigma or (view.peers and view.share >= 0.5):
             return []
         confidence = self._confidence(min(size, drift.score), n - drift.start, n)
