@@ -18,6 +18,7 @@ from mcp.client import Client
 pytestmark = [pytest.mark.prometheus, pytest.mark.timeout(240)]
 
 CLUSTER = "database-production-us-east-1"
+MACHINE_JOB = "node"
 CALM_S, FAULTY_S = 60.0, 45.0
 
 
@@ -40,13 +41,17 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 async def test_the_fault_is_found_where_the_simulator_was_told_to_make_it(engine: str, tmp_path: Path) -> None:
     parameters = served.over_stdio(tmp_path, "--source", "prometheus", "--prometheus-url", engine)
     async with Client(parameters) as client:
+        machine = (await ask(client, "list_servers", type="unknown"))["servers"][0]["id"]
         window = {"start": "now-95s", "end": "now"}
-        causes = (await ask(client, "find_root_cause", **window))["causes"]
+        # This machine, seen through its node_exporter, works hard while tests run: that is true, and not the fault.
+        named = (await ask(client, "find_root_cause", **window))["causes"]
+        causes = [c for c in named if c["node"] not in (MACHINE_JOB, machine)]
         assert causes[0]["node"] == CLUSTER
         assert causes[0]["kind"] == "slow_dependency"
         assert {"api-production-us-east-1", "web-production-us-east-1"} & set(causes[0]["explains"])
         anomalies = (await ask(client, "find_anomalies", **window))["anomalies"]
-        assert anomalies[0]["cluster"] in {CLUSTER, "api-production-us-east-1", "web-production-us-east-1"}
+        places = [a["cluster"] for a in anomalies if a["server"] != machine]
+        assert places[0] in {CLUSTER, "api-production-us-east-1", "web-production-us-east-1"}
         overview = await ask(client, "fleet_overview", **window)
         assert overview["servers"] == 31 and overview["status"] != "healthy"
 
