@@ -58,7 +58,7 @@ class _Nothing:
     causes: tuple[Cause, ...] = ()
     servers: dict[str, Health] = field(default_factory=dict)
     clusters: dict[str, Health] = field(default_factory=dict)
-    fleet: Health = Health(0.0, "unknown")
+    fleet: Health = field(default_factory=lambda: Health(0.0, "unknown"))
     screened_series: int = 0
     problems: tuple[str, ...] = ()
 
