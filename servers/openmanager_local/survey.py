@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from openmanager_core import catalog
+from openmanager_core.errors import InsufficientData
 from openmanager_core.fleet import Change, Health
 from openmanager_core.job import checkpoint, offload
 from openmanager_local.analyst import Analyst, Readings
@@ -49,6 +50,22 @@ class Survey:
     problems: list[str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Nothing:
+    """What an overview would say if it had nothing to look at."""
+
+    findings: tuple[Finding, ...] = ()
+    causes: tuple[Cause, ...] = ()
+    servers: dict[str, Health] = field(default_factory=dict)
+    clusters: dict[str, Health] = field(default_factory=dict)
+    fleet: Health = field(default_factory=lambda: Health(0.0, "unknown"))
+    screened_series: int = 0
+    problems: tuple[str, ...] = ()
+
+
+_NOTHING = _Nothing()
+
+
 async def survey(
     analyst: Analyst,
     window: Window,
@@ -80,9 +97,15 @@ async def survey(
         suspects = list(dict.fromkeys(s.host for s in ranking.suspects))
         wanted = [*suspects, *_peers(fleet, suspects)]
     readings = await analyst.read_all(names, window, wanted)
-    seen = await offload(_look, readings, fleet, window, changes, min_sigma)
+    too_little = ""
+    seen: Overview | _Nothing
+    try:
+        seen = await offload(_look, readings, fleet, window, changes, min_sigma)
+    except InsufficientData as exc:
+        # How things are now can be said all the same: a source that has just begun to look has no past yet.
+        too_little, seen = f"no past to compare with yet: {exc.message}", _NOTHING
     health = (seen.servers, seen.clusters, seen.fleet)
-    if ranking is not None:
+    if ranking is not None or too_little:
         lately_s, before_s = min(60.0, max(10.0, window.duration_s / 8)), window.duration_s / 4
         latest = {name: await source.latest(name, window.end_s, lately_s) for name in names}
         usual = {
@@ -96,7 +119,7 @@ async def survey(
     incidents, not_kept = await analyst.record(
         certain, window.end_s, hosts=hosts, metrics=None if every_metric else names
     )
-    problems = [*(ranking.problems if ranking else ()), *readings.problems, *seen.problems, not_kept]
+    problems = [*(ranking.problems if ranking else ()), *readings.problems, *seen.problems, too_little, not_kept]
     return Survey(
         window=window,
         panels=readings.panels,

@@ -15,10 +15,11 @@ import served
 from fleet_client import ask
 from mcp.client import Client
 
-pytestmark = [pytest.mark.prometheus, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.prometheus, pytest.mark.timeout(300)]
 
 CLUSTER = "database-production-us-east-1"
-CALM_S, FAULTY_S = 60.0, 45.0
+MACHINE_JOB = "node"
+CALM_S, FAULTY_S = 60.0, 105.0
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         url = running.start()
         until_s = began_s + 10 + CALM_S + FAULTY_S
         newest = f"max(timestamp(openmanager_cpu_busy_ratio))%3E{until_s:.0f}"
-        real_prometheus.wait_for(f"{url}/api/v1/query?query={newest}", '"value":', within_s=180)
+        real_prometheus.wait_for(f"{url}/api/v1/query?query={newest}", '"value":', within_s=240)
         yield url
 
 
@@ -40,13 +41,17 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 async def test_the_fault_is_found_where_the_simulator_was_told_to_make_it(engine: str, tmp_path: Path) -> None:
     parameters = served.over_stdio(tmp_path, "--source", "prometheus", "--prometheus-url", engine)
     async with Client(parameters) as client:
-        window = {"start": "now-95s", "end": "now"}
-        causes = (await ask(client, "find_root_cause", **window))["causes"]
+        machine = (await ask(client, "list_servers", type="unknown"))["servers"][0]["id"]
+        window = {"start": "now-165s", "end": "now"}
+        # This machine, seen through its node_exporter, works hard while tests run: that is true, and not the fault.
+        named = (await ask(client, "find_root_cause", **window))["causes"]
+        causes = [c for c in named if c["node"] not in (MACHINE_JOB, machine)]
         assert causes[0]["node"] == CLUSTER
         assert causes[0]["kind"] == "slow_dependency"
         assert {"api-production-us-east-1", "web-production-us-east-1"} & set(causes[0]["explains"])
         anomalies = (await ask(client, "find_anomalies", **window))["anomalies"]
-        assert anomalies[0]["cluster"] in {CLUSTER, "api-production-us-east-1", "web-production-us-east-1"}
+        places = [a["cluster"] for a in anomalies if a["server"] != machine]
+        assert places[0] in {CLUSTER, "api-production-us-east-1", "web-production-us-east-1"}
         overview = await ask(client, "fleet_overview", **window)
         assert overview["servers"] == 31 and overview["status"] != "healthy"
 
