@@ -6,13 +6,12 @@ import argparse
 import json
 import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import anyio
 
-from openmanager_core.errors import InvalidRequest
+from openmanager_core.files import written
 from openmanager_kit.cli import options
 from openmanager_kit.profile import load_profile
 from openmanager_kit.registry import settings_for
@@ -44,7 +43,8 @@ def run(args: argparse.Namespace) -> int:
     if not args.output:
         sys.stdout.write(text)
         return 0
-    write_whole(Path(args.output), text)
+    with written(Path(args.output), named="--output") as out:
+        out.write(text.encode("utf-8"))
     return 0
 
 
@@ -68,29 +68,3 @@ def render(parts: dict[str, Any], form: str) -> str:
     if form == "markdown":
         return "# Fleet report\n" + "".join(f"\n## {title}\n\n{parts[name].as_text()}\n" for title, name in _SECTIONS)
     return "".join(f"{title.upper()}\n{'=' * len(title)}\n{parts[name].as_text()}\n\n" for title, name in _SECTIONS)
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write the file whole or not at all: a temporary file beside it, flushed to disk, then renamed.
-
-    Raises
-    ------
-    InvalidRequest
-        If the folder does not exist or can not be written.
-    """
-    temporary = ""
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.parent, prefix=".report-", delete=False
-        ) as out:
-            temporary = out.name
-            out.write(text)
-            out.flush()
-            os.fsync(out.fileno())
-        Path(temporary).replace(path)
-    except OSError as exc:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
-        raise InvalidRequest(
-            f"--output {str(path)!r} can not be written: {exc.strerror}", hint="another folder"
-        ) from exc

@@ -21,9 +21,10 @@ import pytest
 
 from openmanager_core import catalog
 from openmanager_core.errors import ConfigError, StorageUnavailable
+from openmanager_core.files import written
 from openmanager_core.panel import Window
 from openmanager_core.simulator import Simulator
-from openmanager_core.simulator.archive import write_archive, written
+from openmanager_core.simulator.archive import write_archive
 from openmanager_core.simulator.serving import address
 from openmanager_kit.cli.main import main
 

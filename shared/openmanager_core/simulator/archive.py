@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from openmanager_core import catalog
-from openmanager_core.errors import InvalidRequest, StorageUnavailable
+from openmanager_core.errors import InvalidRequest
+from openmanager_core.files import written
 from openmanager_core.panel import Window
 from openmanager_core.simulator.engine import Simulator
 from openmanager_core.simulator.faults import ground_truth
@@ -22,31 +20,6 @@ from openmanager_core.simulator.faults import ground_truth
 MAX_VALUES = 400_000_000
 """Most values of one metric an archive may hold: 1.6 GB."""
 _TOGETHER = 25_000_000
-
-
-@contextlib.contextmanager
-def written(path: Path) -> Iterator[BinaryIO]:
-    """A new file that appears under `path` complete or not at all.
-
-    Raises
-    ------
-    StorageUnavailable
-        If it cannot be written.
-    """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        try:
-            with part.open("wb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as exc:
-        raise StorageUnavailable(
-            f"cannot write {path.name}: {exc.strerror or exc}", hint="check the folder and its free space"
-        ) from exc
 
 
 def write_archive(path: Path, simulator: Simulator, window: Window) -> None:

@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
         text = f"{len(simulator.fleet().servers)} servers x {window.n_times} instants, {len(simulator.faults)} faults"
         sys.stderr.write(f"wrote {args.out}: {text}\n")
     else:
-        from openmanager_core.simulator.archive import written
+        from openmanager_core.files import written
         from openmanager_core.simulator.exposition import Exposition
 
         with written(args.openmetrics) as file:
