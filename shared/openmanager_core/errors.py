@@ -3,6 +3,8 @@
 * FleetError
   x InvalidRequest      the caller asked for something that cannot be
   x NotFound            a name that exists nowhere
+  x NotAllowed          it may exist, but this caller may not: outside the roots, read-only, not trusted
+  x Conflict            it would undo or overwrite what somebody else did
   x InsufficientData    right question, too few samples
   x Unsupported         right question, wrong source (a fault cannot be injected into real servers)
   x SourceUnavailable   the source did not answer, or its breaker is open
@@ -62,6 +64,18 @@ class NotFound(FleetError):
         near = inside[:3] or get_close_matches(given[:200], names, n=3, cutoff=0.4)
         tip = f"one of the nearest names: {', '.join(near)}" if near else hint
         return cls(f"{what} {given[:80]!r} does not exist", hint=tip or hint)
+
+
+class NotAllowed(FleetError):
+    """Outside of what the user allowed."""
+
+    code = "not_allowed"
+
+
+class Conflict(FleetError):
+    """What is there now is not what the caller thinks."""
+
+    code = "conflict"
 
 
 class InsufficientData(FleetError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,10 +72,14 @@ def _read(setting: Setting, said: Any, where: str, base: Path) -> Any:
             if not all(name and equals for name, equals, _ in pairs):
                 raise ConfigError(f"{setting.key}, {where}: must be NAME=PROMQL, got {said!r}")
             said = {name.strip(): value.strip() for name, _, value in pairs}
+        elif setting.kind == "paths" and isinstance(said, Sequence):
+            said = list(said)
         return _typed(setting, said, where, base)
     text = said.strip()
     if setting.kind == "list":
         return _typed(setting, [item.strip() for item in text.split(",") if item.strip()], where, base)
+    if setting.kind == "paths":
+        return _typed(setting, _paths_in(text), where, base)
     if setting.kind in ("int", "number", "map", "bool"):
         try:
             said = json.loads(text.lower() if setting.kind == "bool" else text)
@@ -83,6 +88,17 @@ def _read(setting: Setting, said: Any, where: str, base: Path) -> Any:
         if setting.kind == "bool" and isinstance(said, int) and said in (0, 1):
             said = bool(said)
     return _typed(setting, said, where, base)
+
+
+def _paths_in(text: str) -> list[str]:
+    """Take a variable apart, as PATH is written; ``:ro`` and ``:rw`` belong to the path before them."""
+    paths: list[str] = []
+    for part in text.split(os.pathsep):
+        if part in ("ro", "rw") and paths and os.pathsep == ":":
+            paths[-1] += f":{part}"
+        elif part.strip():
+            paths.append(part.strip())
+    return paths
 
 
 def _typed(setting: Setting, value: Any, where: str, base: Path) -> Any:
@@ -94,6 +110,8 @@ def _typed(setting: Setting, value: Any, where: str, base: Path) -> Any:
             return str(base / Path(value).expanduser()) if value else ""
         case "list":
             return tuple(value)
+        case "paths":
+            return tuple(str(base / Path(item).expanduser()) for item in value)
         case "number":
             return float(value)
         case "map":
@@ -111,6 +129,10 @@ def _fits(setting: Setting, value: Any) -> bool:
             return type(value) is int and setting.low <= value <= setting.high
         case "number":
             return type(value) in (int, float) and setting.low <= value <= setting.high
+        case "paths":
+            return isinstance(value, list) and all(
+                isinstance(item, str) and item and "\0" not in item for item in value
+            )
         case "list":
             return isinstance(value, list) and all(isinstance(item, str) and item for item in value)
         case "map":

@@ -23,7 +23,7 @@ from mcp.server.mcpserver.resolve import (
     find_resolved_parameters,
     resolve_arguments,
 )
-from mcp_types import InputRequiredResult
+from mcp_types import InputRequiredResult, ListRootsResult
 
 
 class Injection:
@@ -57,8 +57,13 @@ class Injection:
             resolved = await resolve_arguments(found, plans, kwargs, ctx)
             if isinstance(resolved, InputRequiredResult):
                 return resolved
-            values = resolved
+            values = {name: self._taken(name, value, ctx) for name, value in resolved.items()}
         return filled | values
+
+    def _taken(self, name: str, value: Any, ctx: Context[Any, Any]) -> Any:
+        """Let a resolver that asked for the client's roots make its value of them."""
+        take = getattr(self.resolved[name].fn, "with_roots", None)
+        return take(ctx, value) if take is not None and isinstance(value, ListRootsResult) else value
 
     def _inline(self, ctx: Context[Any, Any]) -> dict[str, Any] | None:
         if not self._all_plain:

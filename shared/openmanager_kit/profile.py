@@ -57,6 +57,8 @@ class Profile:
     home: Path = Path()
     log_level: str = "WARNING"
     read_only: bool = False
+    roots: tuple[str, ...] = ()
+    trust: tuple[str, ...] = ()
     sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
@@ -107,6 +109,8 @@ def load_profile(name_or_path: str, flags: Mapping[str, Any], environ: Mapping[s
         home=_home(chosen["state.home"].value),
         log_level=chosen["log.level"].value,
         read_only=chosen["read_only"].value,
+        roots=chosen["roots"].value,
+        trust=chosen["trust"].value,
         sections={server: raw.get(server, {}) for server in servers},
     )
 

@@ -16,9 +16,17 @@ if TYPE_CHECKING:
     from openmanager_kit.server import OpenManagerServer
     from openmanager_kit.tools import Tool
 
-SERVERS: dict[str, str] = {"openmanager-local": "openmanager_local.server"}
+SERVERS: dict[str, str] = {
+    "openmanager-local": "openmanager_local.server",
+    "filesystem": "openmanager_filesystem.server",
+    "git": "openmanager_git.server",
+}
 """Server name: module with ``build(settings: ServerSettings) -> OpenManagerServer``, ``TOOLS`` and, for a
 section of its own in a profile, ``Section`` (a frozen pydantic model that forbids extra keys)."""
+
+
+WITH_ROOTS = ("filesystem", "git")
+"""Servers that only work inside of directories which the user names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +39,8 @@ class ServerSettings:
         The server's and the profile's.
     home
         The folder of all state; it may not exist yet.
+    roots, trust
+        Directories that may be used, as written (``DIR`` or ``DIR:ro``), and those whose repositories are trusted.
     section
         The server's own section, as its ``Section`` model; None if it has none.
     """
@@ -40,6 +50,8 @@ class ServerSettings:
     source: SourceSettings = field(default_factory=SourceSettings)
     home: Path = Path()
     read_only: bool = False
+    roots: tuple[str, ...] = ()
+    trust: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
     section: Any = None
 
@@ -60,6 +72,8 @@ def settings_for(profile: Profile, name: str) -> ServerSettings:
         source=profile.source,
         home=profile.home,
         read_only=profile.read_only,
+        roots=profile.roots,
+        trust=profile.trust,
         limits=profile.limits,
         section=_section(profile, name),
     )

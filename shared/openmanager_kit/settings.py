@@ -29,7 +29,7 @@ class Setting:
     """
 
     key: str
-    kind: Literal["text", "path", "int", "number", "bool", "list", "map"]
+    kind: Literal["text", "path", "paths", "int", "number", "bool", "list", "map"]
     default: Any
     help: str
     flag: str
@@ -56,6 +56,7 @@ class Setting:
         return {
             "text": f"one of {', '.join(self.choices)}" if self.choices else "text",
             "path": "a path",
+            "paths": "a list of paths",
             "int": f"a whole number{bounds}",
             "number": f"a number{bounds}",
             "bool": "true or false",
@@ -176,6 +177,14 @@ TABLE: tuple[Setting, ...] = (
     Setting(
         "read_only", "bool", False, "Leave out every tool that changes something", "--read-only",
         "OPENMANAGER_READ_ONLY",
+    ),
+    Setting(
+        "roots", "paths", (), "Files and Git: a directory that may be used, DIR:ro for reading only; repeatable",
+        "--root", "OPENMANAGER_ROOTS",
+    ),
+    Setting(
+        "trust", "paths", (), "Git: a directory whose repositories may run their own hooks and filters; repeatable",
+        "--trust", "OPENMANAGER_TRUST",
     ),
     Setting(
         "limits.calls_per_tool", "int", _L.calls_per_tool, "Calls of one tool that run at the same time",

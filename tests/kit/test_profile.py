@@ -65,6 +65,7 @@ def test_every_setting_can_be_said_in_all_three_ways(tmp_path: Path, setting: Se
     samples: dict[str, tuple[str, str, Any]] = {
         "text": ('"x"', "x", "x"),
         "path": ('"x"', "x", "x"),
+        "paths": ('["x", "y:ro"]', "x:y:ro", ("x", "y:ro")),
         "int": ("5000", "5000", 5000),
         "number": ("2.5", "2.5", 2.5),
         "bool": (str(not setting.default).lower(), str(not setting.default), not setting.default),
@@ -84,7 +85,10 @@ def test_every_setting_can_be_said_in_all_three_ways(tmp_path: Path, setting: Se
         choose({}, file, {}, {setting.variable: said})[setting.key].value,
         choose({}, file, {setting.key: said}, {})[setting.key].value,
     ]
-    if setting.kind == "path":
+    if setting.kind == "paths":
+        here, there = (tuple(str(folder / item) for item in expected) for folder in (Path.cwd(), tmp_path))
+        assert values == [there, here, here]
+    elif setting.kind == "path":
         assert values == [str(tmp_path / "x"), str(Path.cwd() / "x"), str(Path.cwd() / "x")]
     else:
         assert values == [expected] * 3
@@ -140,9 +144,9 @@ def test_an_error_in_a_flag_or_variable_names_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "must be a list of server names (openmanager-local), got None"),
+        ("", "must be a list of server names (openmanager-local, filesystem, git), got None"),
         ("servers = []", "must be a list of server names"),
-        ('servers = ["git"]', "there is no server 'git'; the servers are openmanager-local"),
+        ('servers = ["gti"]', "there is no server 'gti'; the servers are openmanager-local, filesystem, git"),
         ('servers = ["openmanager-local", "openmanager-local"]', "lists a server twice"),
     ],
 )

@@ -8,7 +8,7 @@ import shlex
 import sys
 
 from openmanager_kit.cli import options
-from openmanager_kit.clients.entries import PORTABLE, entries_of, this_command
+from openmanager_kit.clients.entries import ANY_ROOT, PORTABLE, entries_of, this_command
 from openmanager_kit.clients.formats import CLIENTS
 from openmanager_kit.profile import load_profile
 from openmanager_kit.settings import CONFIG_VARIABLE
@@ -18,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("client", choices=tuple(CLIENTS), metavar="CLIENT", help=", ".join(CLIENTS))
     options.add_config(parser)
+    options.add_settings(parser, ("roots", "trust"))
     how = parser.add_mutually_exclusive_group()
     how.add_argument(
         "--absolute",
@@ -30,12 +31,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the configuration on stdout, and where it belongs on stderr."""
     # The client starts the server without this shell's variables: only which profile is meant counts.
-    profile = load_profile(args.config or os.environ.get(CONFIG_VARIABLE, ""), {}, {})
+    config = args.config or os.environ.get(CONFIG_VARIABLE, "")
+    profile = load_profile(config, {}, {})
+    beside = load_profile(config, options.flags_of(args), {})
     command = (args.command,) if args.command else this_command() if args.absolute else PORTABLE
     client = CLIENTS[args.client]
-    entries = entries_of(profile, command)
-    sys.stdout.write(client.write(entries))
+    entries = entries_of(
+        profile,
+        command,
+        roots=beside.roots if args.roots else (),
+        trust=beside.trust if args.trust else (),
+    )
+    written = client.write(entries)
+    sys.stdout.write(written)
     sys.stderr.write(f"For {client.title}, this belongs into {client.files}.\n")
+    if ANY_ROOT in written:
+        sys.stderr.write(f"Put your own directory in the place of {ANY_ROOT}, or give --root DIR here.\n")
     if not args.command and not args.absolute:
         sys.stderr.write(
             f"It starts the published package ({shlex.join(PORTABLE[:3])}); for this installation: --absolute.\n"

@@ -9,9 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from openmanager_kit.profile import Profile
+from openmanager_kit.registry import WITH_ROOTS
 
 PORTABLE = ("uvx", "--from", "openmanager-mcp", "openmanager")
 """Runs the published package without installing it; the same words on every machine."""
+
+
+ANY_ROOT = "/path/to/your/projects"
+"""Stands where a root belongs until the user says which; the server refuses to start with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +57,18 @@ class Remote:
 Entry = Launch | Remote
 
 
-def entries_of(profile: Profile, command: Sequence[str]) -> list[Entry]:
-    """Give an entry for each server of the profile; `command` starts `openmanager`."""
+def entries_of(
+    profile: Profile, command: Sequence[str], roots: Sequence[str] = (), trust: Sequence[str] = ()
+) -> list[Entry]:
+    """Give an entry for each server of the profile.
+
+    Parameters
+    ----------
+    command
+        Starts `openmanager`.
+    roots, trust
+        What was said beside the profile, for the servers that work inside of directories.
+    """
     config = profile.name if not profile.name.endswith(".toml") else str(profile.file.absolute())
     source = profile.source
     secrets = [source.token_env, source.username_env, source.password_env] if source.kind == "prometheus" else []
@@ -61,6 +76,11 @@ def entries_of(profile: Profile, command: Sequence[str]) -> list[Entry]:
     entries: list[Entry] = []
     for name in profile.servers:
         words = (*command, "serve", name, "--config", config)
+        if name in WITH_ROOTS:
+            named = [] if profile.roots and not roots else list(roots) or [ANY_ROOT]
+            words += tuple(word for root in named for word in ("--root", root))
+        if name == "git":
+            words += tuple(word for folder in trust for word in ("--trust", folder))
         if not profile.http.enabled:
             entries.append(Launch(name, words, variables))
             continue

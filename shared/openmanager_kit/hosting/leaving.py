@@ -28,7 +28,7 @@ class Leaving:
         """Remember the exit code and start the clock; a second time changes nothing."""
         if self._timer is None:
             self.code = code
-            self._timer = threading.Timer(LEAVE_S, os._exit, (code,))
+            self._timer = threading.Timer(LEAVE_S, _end_now, (code,))
             self._timer.daemon = True
             self._timer.start()
 
@@ -51,7 +51,7 @@ def on_signals(leaving: Leaving, stop: Callable[[], None]) -> Iterator[None]:
         nonlocal seen
         seen += 1
         if seen > 1:
-            os._exit(128 + number)
+            _end_now(128 + number)
         leaving.begin(128 + number)
         loop.call_soon_threadsafe(stop)
 
@@ -73,4 +73,12 @@ def leave(code: int) -> None:
         thread.join(max(0.0, patience - time.monotonic()))
         if thread.is_alive():
             sys.stderr.flush()
-            os._exit(code)
+            _end_now(code)
+
+
+def _end_now(code: int) -> None:
+    """End the process without asking, its children first."""
+    started = sys.modules.get("openmanager_kit.child")  # no child was ever started where it is not loaded
+    if started is not None:
+        started.end_all()
+    os._exit(code)

@@ -1,0 +1,44 @@
+"""What the tools of the git server work on: the roots, the trusted directories, and the client's narrowing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+from mcp.server.mcpserver.resolve import Resolve
+
+from openmanager_kit.confined.client import narrowing
+from openmanager_kit.confined.roots import Parts, Roots, parts_of
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What holds for one call.
+
+    Attributes
+    ----------
+    trusted
+        Resolved paths of the directories whose repositories may run their own programs.
+    """
+
+    roots: Roots
+    trusted: tuple[Parts, ...] = ()
+
+    def trusts(self, real_path: str) -> bool:
+        """Tell whether a repository at this resolved path may run programs that it names itself."""
+        parts = parts_of(real_path)
+        return any(parts[: len(folder)] == folder for folder in self.trusted)
+
+
+def trusted_folders(written: Sequence[str]) -> tuple[Parts, ...]:
+    """Resolve the directories of ``--trust``."""
+    return tuple(parts_of(os.path.realpath(path)) for path in written)
+
+
+def _narrowed(desk: Desk, uris: Sequence[str]) -> Desk:
+    return replace(desk, roots=desk.roots.narrowed(uris)) if uris else desk
+
+
+TheDesk = Annotated[Desk, Resolve(narrowing(_narrowed))]
