@@ -1,4 +1,4 @@
-"""The suite and the Inspector from npm, at the versions of ``package.json``, installed once per machine.
+"""The suite, the Inspector and the reference server from npm, at the versions of ``package.json``, once per machine.
 
 ``OPENMANAGER_TEST_NODE`` names a folder with a ready ``node_modules``; otherwise they go into the user's cache.
 Without npm, or without a network, the tests are skipped; with ``CI`` set they fail.
@@ -63,10 +63,16 @@ def _give_up(reason: str) -> None:
     pytest.skip(reason)
 
 
+def command(package: str, script: str, *words: str) -> list[str]:
+    """Build the command line that runs a script of an npm package with the pinned Node.js."""
+    modules = folder() / "node_modules"
+    return [str(modules / ".bin" / "node"), str(modules / package / script), *words]
+
+
 def run(package: str, script: str, *words: str, timeout_s: float = 170) -> subprocess.CompletedProcess[str]:
     """Run a script of an npm package with the pinned Node.js."""
-    modules = folder() / "node_modules"
-    node = modules / ".bin" / "node"
-    command = [str(node), str(modules / package / script), *words]
-    environ = os.environ | {"PATH": f"{modules / '.bin'}{os.pathsep}{os.environ['PATH']}"}
-    return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, env=environ)
+    bin_folder = folder() / "node_modules" / ".bin"
+    environ = os.environ | {"PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}"}
+    return subprocess.run(
+        command(package, script, *words), capture_output=True, text=True, timeout=timeout_s, env=environ
+    )
