@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 NEED_DATA := benchmarks/accuracy_detect.py benchmarks/accuracy_rca.py benchmarks/accuracy_forecast.py
+NEED_PEERS := benchmarks/filesystem.py benchmarks/git.py benchmarks/side_by_side.py benchmarks/line_client.py benchmarks/peer_servers.py
 
 .PHONY: run test check lint types docs lock bench clean
 
@@ -26,7 +27,7 @@ docs: $(READY)
 	@$(BIN)/openmanager client-config claude-desktop --config development > claude_desktop_config.example.json
 
 bench: $(READY)
-	@for f in $(filter-out $(NEED_DATA),$(wildcard benchmarks/*.py)); do echo "== $$f"; $(BIN)/python $$f || exit 1; done
+	@for f in $(filter-out $(NEED_DATA) $(NEED_PEERS),$(wildcard benchmarks/*.py)); do echo "== $$f"; $(BIN)/python $$f || exit 1; done
 
 lock: $(READY)
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || true

@@ -24,17 +24,17 @@ def command(*words: str) -> list[str]:
     return [sys.executable, "-m", "openmanager_kit", *words]
 
 
-def over_stdio(home: Path, *words: str) -> StdioServerParameters:
-    """What a client needs to start the fleet analyst itself."""
-    started = command("serve", "openmanager-local", *words)
+def over_stdio(home: Path, *words: str, server: str = "openmanager-local") -> StdioServerParameters:
+    """What a client needs to start a server itself."""
+    started = command("serve", server, *words)
     return StdioServerParameters(command=started[0], args=started[1:], env=environment(home))
 
 
 @contextmanager
-def over_http(home: Path, *words: str) -> Iterator[str]:
-    """The address of a fleet analyst that serves HTTP until the block ends."""
+def over_http(home: Path, *words: str, server: str = "openmanager-local") -> Iterator[str]:
+    """The address of a server that serves HTTP until the block ends."""
     process = subprocess.Popen(
-        command("serve", "openmanager-local", "--http", "127.0.0.1:0", *words),
+        command("serve", server, "--http", "127.0.0.1:0", *words),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
