@@ -81,7 +81,8 @@ def named(encoding: str) -> str:
     except (LookupError, ValueError, UnicodeError):
         pass
     raise InvalidRequest(
-        f"encoding {quoted(encoding, 40)} is no text encoding", hint="utf-8, utf-16, latin-1, cp1252, cp949 or shift_jis"
+        f"encoding {quoted(encoding, 40)} is no text encoding",
+        hint="utf-8, utf-16, latin-1, cp1252, cp949 or shift_jis",
     )
 
 

@@ -106,7 +106,9 @@ def _media(desk: Desk, path: str, max_mb: int) -> CallToolResult:
             encoded.append(base64.b64encode(block))
             position += len(block)
     if position > most:
-        raise InvalidRequest(f"{spot.parameter} {quoted(spot.shown)} grew beyond {most:,} bytes", hint="a larger max_mb")
+        raise InvalidRequest(
+            f"{spot.parameter} {quoted(spot.shown)} grew beyond {most:,} bytes", hint="a larger max_mb"
+        )
     data = b"".join(encoded).decode("ascii")
     mime = kind_of(spot.path, sample)
     content: ImageContent | AudioContent | EmbeddedResource
@@ -123,6 +125,8 @@ def _media(desk: Desk, path: str, max_mb: int) -> CallToolResult:
 def _full(fd: int, position: int) -> bytes:
     """Read one whole block; it is shorter only at the end."""
     block = os.pread(fd, _BLOCK_BYTES, position)
-    while block and len(block) < _BLOCK_BYTES and (more := os.pread(fd, _BLOCK_BYTES - len(block), position + len(block))):
+    while (
+        block and len(block) < _BLOCK_BYTES and (more := os.pread(fd, _BLOCK_BYTES - len(block), position + len(block)))
+    ):
         block += more
     return block

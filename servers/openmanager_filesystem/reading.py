@@ -86,7 +86,9 @@ def line_start(source: Bytes, line: int) -> int:
         block = source.at(position, BLOCK_BYTES)
         if not block:
             total = seen + (not ended)
-            raise InvalidRequest(f"offset is {line:,}, the file has {total:,} lines", hint=f"offset 1 to {max(total, 1)}")
+            raise InvalidRequest(
+                f"offset is {line:,}, the file has {total:,} lines", hint=f"offset 1 to {max(total, 1)}"
+            )
         checkpoint()
         inside = block.count(b"\n")
         if inside >= left:

@@ -54,7 +54,9 @@ class Wanted:
         if (self.head >= 0 or self.tail >= 0) and (self.offset > 1 or self.limit):
             raise InvalidRequest("offset and limit cannot be given with head or tail", hint="offset and limit alone")
         if self.cursor and (self.head >= 0 or self.tail >= 0 or self.offset > 1):
-            raise InvalidRequest("cursor cannot be given with head, tail or offset", hint="cursor, with limit if wanted")
+            raise InvalidRequest(
+                "cursor cannot be given with head, tail or offset", hint="cursor, with limit if wanted"
+            )
 
 
 async def read_text_file(
@@ -131,7 +133,9 @@ def _part(spot: Spot, fd: int, status: os.stat_result, wanted: Wanted) -> tuple[
     if ends := line_end(found.text):
         facts.append(ends)
     if found.strange:
-        facts.append(f"{found.strange} bytes that are not {coding.name} are shown as \\xNN: encoding reads them otherwise")
+        facts.append(
+            f"{found.strange} bytes that are not {coding.name} are shown as \\xNN: encoding reads them otherwise"
+        )
     return found.text, [*facts, *_onward(spot, found, measured.lines, wanted)]
 
 
