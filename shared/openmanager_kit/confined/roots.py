@@ -172,6 +172,14 @@ class Roots:
         root = self._innermost(real)
         return None if root is None else (root, real[len(root.parts) :])
 
+    def at(self, real: Parts) -> Root | None:
+        """Give the root that is this very directory."""
+        return next((root for root in self.roots if root.parts == real), None)
+
+    def towards(self, real: Parts) -> bool:
+        """Tell whether a root lies below this directory."""
+        return any(_begins(root.parts, real) for root in self.roots)
+
     def outside(self, given: str, parameter: str) -> NotAllowed:
         """Make the refusal of a path outside of every root."""
         return NotAllowed(f"{parameter} {quoted(given)} is outside the allowed directories", hint=f"a path in {self}")
@@ -197,11 +205,12 @@ def _begins(longer: Parts, shorter: Parts) -> bool:
 
 
 def _covered(parts: Parts, root: Root, kept: dict[Parts, Root]) -> bool:
-    """Tell whether another kept root with the same rights holds this one already."""
-    return any(
-        other is not root and len(theirs) < len(parts) and _begins(parts, theirs) and other.writable == root.writable
-        for theirs, other in kept.items()
-    )
+    """Tell whether the kept root right around this one has the same rights, so that this one says nothing new.
+
+    Only the innermost counts: a read-only root in a writable one in a read-only one is not covered by the outermost.
+    """
+    around = [theirs for theirs in kept if len(theirs) < len(parts) and _begins(parts, theirs)]
+    return bool(around) and kept[max(around, key=len)].writable == root.writable
 
 
 def _rights(text: str) -> tuple[str, bool]:
@@ -219,6 +228,10 @@ def _check_text(given: str, parameter: str) -> None:
         raise InvalidRequest(f"{parameter} must not hold a NUL character, got {quoted(given)}")
     if len(given) > LONGEST_PATH:
         raise InvalidRequest(f"{parameter} may have {LONGEST_PATH} characters, got {len(given)}")
+    try:
+        os.fsencode(given)
+    except UnicodeEncodeError:
+        raise InvalidRequest(f"{parameter} must be text, got a lone surrogate in {quoted(given)}") from None
 
 
 def _file_path(uri: str) -> str | None:

@@ -165,9 +165,18 @@ def open_regular(found: Entry) -> int:
 def open_root(root: Root) -> int:
     """Open a root itself; one that a client narrowed is opened from the root above it."""
     if root.above is None:
-        return os.open(root.real, DIRECTORY & ~os.O_NOFOLLOW)
-    fd = open_root(root.above)
-    for part in root.below:
+        # It was free of links at the start. A root inside of another may have been replaced by one since then.
+        fd = os.open("/", DIRECTORY)
+        below = root.parts
+        if _libc is not None and below:
+            path = os.fsencode("/".join(below))
+            found = int(_libc.syscall(_OPENAT2, fd, path, ctypes.byref(_HOW), ctypes.sizeof(_HOW)))
+            if found >= 0:
+                os.close(fd)
+                return found
+    else:
+        fd, below = open_root(root.above), root.below
+    for part in below:
         try:
             inner = os.open(part, DIRECTORY, dir_fd=fd)
         finally:
@@ -333,13 +342,21 @@ class _Walk:
 
     def _elsewhere(self, absolute: Parts) -> None:
         """Go on from the root that an absolute target lies in."""
-        ups = absolute.index("..") if ".." in absolute else len(absolute)
-        found = self._roots.holding(absolute[:ups])
-        if found is None:
-            self._refuse()
-        root, rest = found
-        self._enter(root)
-        self._ahead = deque((*rest, *absolute[ups:]))
+        # What lies above the roots was free of links at the start, so ".." there can be taken literally.
+        way: list[str] = []
+        for index, part in enumerate(absolute):
+            if part == "..":
+                del way[-1:]
+                continue
+            way.append(part)
+            root = self._roots.at(tuple(way))
+            if root is not None:
+                self._enter(root)
+                self._ahead = deque(absolute[index + 1 :])
+                return
+            if not self._roots.towards(tuple(way)):
+                break
+        self._refuse()
 
     def _refuse(self) -> NoReturn:
         raise NotAllowed(
