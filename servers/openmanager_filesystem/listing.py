@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import suppress
-from dataclasses import dataclass
+from operator import attrgetter
+from typing import NamedTuple
 
 from openmanager_core.job import checkpoint
 from openmanager_kit.confined.names import shown_name
 
 _EVERY = 500
+_NAME = attrgetter("name")
 _UNITS = ("B", "KB", "MB", "GB", "TB")
 MARKS = {
     "file": "[FILE]",
@@ -22,8 +24,7 @@ MARKS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Sized:
+class Sized(NamedTuple):
     """One entry with its size; only a file has one."""
 
     name: str
@@ -32,25 +33,21 @@ class Sized:
 
 
 def scanned(fd: int) -> list[os.DirEntry[str]]:
-    """List an open directory in the order of its names' bytes."""
+    """List an open directory in the order of its names."""
     with os.scandir(fd) as found:
         entries = list(found)
-    entries.sort(key=_bytes)
+    entries.sort(key=_NAME)
     return entries
-
-
-def _bytes(entry: os.DirEntry[str]) -> bytes:
-    return os.fsencode(entry.name)
 
 
 def kind_of(entry: os.DirEntry[str], fd: int) -> str:
     """Say what an entry is itself; what is gone meanwhile counts as a file."""
-    if entry.is_symlink():
-        return "link"
     if entry.is_file(follow_symlinks=False):
         return "file"
     if entry.is_dir(follow_symlinks=False):
         return "directory"
+    if entry.is_symlink():
+        return "link"
     try:
         return _kind(os.stat(entry.name, dir_fd=fd, follow_symlinks=False).st_mode)
     except OSError:
@@ -86,9 +83,11 @@ def sized(fd: int) -> list[Sized]:
         if i % _EVERY == 0:
             checkpoint()
         with suppress(FileNotFoundError):
-            status = os.stat(entry.name, dir_fd=fd, follow_symlinks=False)
-            kind = _kind(status.st_mode)
-            found.append(Sized(entry.name, kind, status.st_size if kind == "file" else 0))
+            status = entry.stat(follow_symlinks=False)
+            if stat.S_ISREG(status.st_mode):
+                found.append(Sized(entry.name, "file", status.st_size))
+            else:
+                found.append(Sized(entry.name, _kind(status.st_mode), 0))
     return found
 
 

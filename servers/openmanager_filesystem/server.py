@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from openmanager_filesystem.desk import Desk
 from openmanager_filesystem.finding import FIND_TOOLS
+from openmanager_filesystem.watching import new_bus, watch
 from openmanager_kit.confined.roots import Roots
 from openmanager_kit.registry import ServerSettings
 from openmanager_kit.server import OpenManagerServer
@@ -29,13 +30,18 @@ def build(settings: ServerSettings) -> OpenManagerServer:
     ConfigError
         If there is no root, or one is no directory.
     """
-    return OpenManagerServer(
+    desk = Desk(Roots.parse(settings.roots, read_only=settings.read_only))
+    bus = new_bus()
+    server = OpenManagerServer(
         "filesystem",
         title="OpenManager filesystem",
         instructions=INSTRUCTIONS,
         tools=TOOLS,
-        state=Desk(Roots.parse(settings.roots, read_only=settings.read_only)),
+        state=desk,
         read_only=settings.read_only,
         limits=replace(settings.limits, answer_chars=_ANSWER_CHARS),
         outlines=False,
+        subscriptions=bus,
     )
+    watch(server, desk, bus)
+    return server

@@ -36,6 +36,7 @@ class _Folder:
     parts: Parts
     name: str
     depth: int
+    cost: int = 0
     children: list[str | _Folder] | None = None
     entries: int = -1
     error: str = ""
@@ -85,15 +86,14 @@ class _Growth:
 
     def run(self, start: int) -> Grown:
         top = _Folder((), "", 0)
-        children, costs = self._read(self._fd, top)
+        children, cost = self._read(self._fd, top)
         grown = self._grown
         grown.total = len(children)
-        top.children = []
-        for child, cost in zip(children[start:], costs[start:], strict=True):
-            if top.children and cost > self._room:
-                break
-            self._take(top, child, cost)
-        grown.shown = min(start, grown.total) + len(top.children)
+        page = children[start:]
+        if start or cost > self._room:
+            page, cost = self._as_fits(page)
+        self._take(top, page, cost)
+        grown.shown = min(start, grown.total) + len(page)
         misses = 0
         steps = 0
         while self._queue:
@@ -113,7 +113,7 @@ class _Growth:
         try:
             fd = open_below(self._fd, folder.parts)
             try:
-                children, costs = self._read(fd, folder)
+                children, cost = self._read(fd, folder)
             finally:
                 os.close(fd)
         except OSError as exc:
@@ -122,24 +122,31 @@ class _Growth:
             if len(self._grown.errors) < 3:
                 self._grown.errors.append((shown_path("/".join(folder.parts)), folder.error))
             return True
-        if sum(costs) > self._room:
+        if cost > self._room:
             folder.entries = len(children)
             return False
-        folder.children = []
-        for child, cost in zip(children, costs, strict=True):
-            self._take(folder, child, cost)
+        self._take(folder, children, cost)
         return True
 
-    def _take(self, folder: _Folder, child: str | _Folder, cost: int) -> None:
-        assert folder.children is not None
-        self._room -= cost
-        folder.children.append(child)
-        if isinstance(child, _Folder):
-            self._queue.append(child)
+    def _as_fits(self, children: list[str | _Folder]) -> tuple[list[str | _Folder], int]:
+        """Take the first entries that fit, one at least."""
+        total = 0
+        for i, child in enumerate(children):
+            cost = len(child) + 2 if isinstance(child, str) else child.cost
+            if i and total + cost > self._room:
+                return children[:i], total
+            total += cost
+        return children, total
 
-    def _read(self, fd: int, folder: _Folder) -> tuple[list[str | _Folder], list[int]]:
+    def _take(self, folder: _Folder, children: list[str | _Folder], cost: int) -> None:
+        self._room -= cost
+        folder.children = children
+        self._queue.extend(child for child in children if not isinstance(child, str))
+
+    def _read(self, fd: int, folder: _Folder) -> tuple[list[str | _Folder], int]:
+        """List an open directory as children, and say how many characters they take."""
         children: list[str | _Folder] = []
-        costs: list[int] = []
+        total = 0
         depth = folder.depth + 1
         pad = " " * (4 * depth - 2)
         head, middle = f'{pad}{{\n{pad}  "name": ', f',\n{pad}  "type": "'
@@ -150,24 +157,25 @@ class _Growth:
             name = entry.name
             if self._excluded is not None and self._excluded(above + name):
                 continue
-            kind = kind_of(entry, fd)
             shown = quoted_name(shown_name(name))
+            kind = kind_of(entry, fd)
             if kind == "file":
                 text = head + shown + plain
                 children.append(text)
-                costs.append(len(text) + 2)
+                total += len(text) + 2
             elif kind == "directory":
                 if name == TRASH and TRASH not in self._spot.parts:
                     self._grown.trash = True
                     continue
-                children.append(_Folder((*folder.parts, name), shown, depth))
-                costs.append(fixed + len(shown) + 2 * len(pad))
+                cost = fixed + len(shown) + 2 * len(pad)
+                children.append(_Folder((*folder.parts, name), shown, depth, cost))
+                total += cost
             else:
                 more = f',\n{pad}  "target": {quoted_name(target(name, fd))}' if kind == "link" else ""
                 text = f'{head}{shown}{middle}{kind}"{more}\n{pad}}}'
                 children.append(text)
-                costs.append(len(text) + 2)
-        return children, costs
+                total += len(text) + 2
+        return children, total
 
     def _note(self, folder: _Folder) -> None:
         grown = self._grown

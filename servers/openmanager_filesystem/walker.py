@@ -2,7 +2,7 @@
 
 Run as ``python -I -S walker.py REQUEST`` with the directory as working directory; imports nothing of ours, so that
 it starts at once. Writes one line of JSON. Directories are opened relative to the one above and never through a
-link; within a directory entries come in the order of their bytes, each followed by what is below it.
+link; within a directory entries come in the order of their names, each followed by what is below it.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Walk:
             except OSError as exc:
                 self._failure(above, exc)
                 return
-            entries.sort(key=_in_order)
+            entries.sort()
             for name, folder in entries:
                 path = above + name
                 if not self._entry(path, name, folder) or not folder:
@@ -133,10 +133,6 @@ class Walk:
         self.failed += 1
         if len(self.errors) < _SHOWN_ERRORS:
             self.errors.append([path.rstrip("/"), (exc.strerror or "cannot be read").lower()])
-
-
-def _in_order(entry: tuple[str, bool]) -> bytes:
-    return os.fsencode(entry[0])
 
 
 def _not_ignored(rg: list[str]) -> Iterator[tuple[str, str, bool]]:
