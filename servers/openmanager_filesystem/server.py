@@ -6,6 +6,8 @@ from dataclasses import replace
 
 from openmanager_filesystem.desk import Desk
 from openmanager_filesystem.file_tools import FILE_TOOLS
+from openmanager_filesystem.finding import FIND_TOOLS
+from openmanager_filesystem.watching import new_bus, watch
 from openmanager_kit.confined.roots import Roots
 from openmanager_kit.registry import ServerSettings
 from openmanager_kit.server import OpenManagerServer
@@ -19,7 +21,7 @@ INSTRUCTIONS = (
 MOST_CHARS = 20_100_000
 """A caller may ask for answers of up to 20,000,000 characters (max_chars), and the facts come on top."""
 
-TOOLS: tuple[Tool, ...] = (*FILE_TOOLS,)
+TOOLS: tuple[Tool, ...] = (*FILE_TOOLS, *FIND_TOOLS)
 
 
 def build(settings: ServerSettings) -> OpenManagerServer:
@@ -30,13 +32,18 @@ def build(settings: ServerSettings) -> OpenManagerServer:
     ConfigError
         If there is no root, or one is no directory.
     """
-    return OpenManagerServer(
+    desk = Desk(Roots.parse(settings.roots, read_only=settings.read_only))
+    bus = new_bus()
+    server = OpenManagerServer(
         "filesystem",
         title="OpenManager filesystem",
         instructions=INSTRUCTIONS,
         tools=TOOLS,
-        state=Desk(Roots.parse(settings.roots, read_only=settings.read_only)),
+        state=desk,
         read_only=settings.read_only,
         limits=replace(settings.limits, answer_chars=max(settings.limits.answer_chars, MOST_CHARS)),
         outlines=False,
+        subscriptions=bus,
     )
+    watch(server, desk, bus)
+    return server
