@@ -116,8 +116,6 @@ def text_of(result: CallToolResult) -> str:
 @asynccontextmanager
 async def calling(*roots: Path | str, trust: tuple[Path, ...] = (), read_only: bool = False) -> AsyncIterator[Caller]:
     """Serve these roots in memory."""
-    settings = ServerSettings(
-        "git", roots=tuple(map(str, roots)), trust=tuple(map(str, trust)), read_only=read_only
-    )
+    settings = ServerSettings("git", roots=tuple(map(str, roots)), trust=tuple(map(str, trust)), read_only=read_only)
     async with Client(build(settings)) as client:
         yield Caller(client)

@@ -39,7 +39,12 @@ async def git_add(
         specs = await offload(pathspecs, work, files)
         await work.allow(Use("git_add", hooks=("post-index-change",), filters=True), paths=specs)
         before = await _staged(work)
-        await work.git("git_add", "add", "--", *specs)
+        inner = await _inner_repositories(work, specs) if work.tame else []
+        specs = [spec for spec in specs if spec not in {f":(top,literal){path}" for path in inner}]
+        if specs:
+            await work.git("git_add", "add", "--", *specs, *(f":(top,exclude,literal){path}" for path in inner))
+        if inner:
+            await work.git("git_add", "update-index", "--", *inner)
         head, branch = await work.head(), await work.branch()
         if await _staged(work) == before:
             message = (
@@ -210,6 +215,13 @@ async def _staged(work: Work) -> bytes:
     """Give the whole index, to see whether it changed."""
     done = await work.run("ls-files", "--stage", "-z", "--full-name", "--", ":/")
     return done.out
+
+
+async def _inner_repositories(work: Work, specs: list[str]) -> list[str]:
+    """Find the submodules among the paths: git add would start a git in each, under that one's own settings."""
+    done = await work.run("ls-files", "--stage", "-z", "--full-name", "--", *specs)
+    lines = (line.partition("\t") for line in os.fsdecode(done.out).split("\0"))
+    return [path for facts, _, path in lines if facts.startswith("160000")]
 
 
 async def _on_a_remote(work: Work, branch: str) -> str:
