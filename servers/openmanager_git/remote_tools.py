@@ -98,8 +98,8 @@ def _change(old: str | None, new: str | None) -> str:
 
 
 async def _references(work: Work) -> dict[str, str]:
-    done = await work.run("for-each-ref", "--format=%(objectname) %(refname)")
-    lines = os.fsdecode(done.out).splitlines()
+    done = await work.run("for-each-ref", "--format=%(if)%(symref)%(then)%(else)%(objectname) %(refname)%(end)")
+    lines = filter(None, os.fsdecode(done.out).splitlines())
     return {name: commit for commit, _, name in (line.partition(" ") for line in lines)}
 
 
