@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 from mcp.server.mcpserver.resolve import Resolve
 
+from openmanager_git.turns import Turns
 from openmanager_kit.confined.client import narrowing
 from openmanager_kit.confined.roots import Parts, Roots, parts_of
 
@@ -21,10 +22,13 @@ class Desk:
     ----------
     trusted
         Resolved paths of the directories whose repositories may run their own programs.
+    turns
+        Whose turn it is to change a repository; shared by all calls.
     """
 
     roots: Roots
     trusted: tuple[Parts, ...] = ()
+    turns: Turns = field(default_factory=Turns, compare=False)
 
     def trusts(self, real_path: str) -> bool:
         """Tell whether a repository at this resolved path may run programs that it names itself."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from openmanager_git.desk import Desk, trusted_folders
+from openmanager_git.writing_tools import WRITING_TOOLS
 from openmanager_kit.confined.roots import Roots
 from openmanager_kit.registry import ServerSettings
 from openmanager_kit.server import OpenManagerServer
@@ -15,7 +16,6 @@ INSTRUCTIONS = (
 )
 
 READING_TOOLS: tuple[Tool, ...] = ()
-WRITING_TOOLS: tuple[Tool, ...] = ()
 TOOLS = READING_TOOLS + WRITING_TOOLS
 
 

@@ -19,6 +19,7 @@ import anyio
 from openmanager_core.errors import DeadlineExceeded, StorageUnavailable
 
 _CHUNK = 256 * 1024
+_LOOK_S, _LINGER_S = 0.05, 0.25
 _LIVE: set[int] = set()
 KEPT = ("PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "TZ", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR")
 """Variables that a child may inherit; everything else is left out."""
@@ -47,6 +48,7 @@ class Child:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
+        self._said = bytearray()
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Give its standard output as it comes."""
@@ -58,13 +60,22 @@ class Child:
         """Wait for its end; gives the exit code."""
         return await self._process.wait()
 
+    @property
+    def code(self) -> int | None:
+        """Its exit code; None while it runs. Known even while something it started holds its output open."""
+        return self._process.returncode
+
     async def errors(self, most: int = 64 * 1024) -> bytes:
         """Give its standard error, the first `most` bytes of it, when it has closed it."""
         assert self._process.stderr is not None
-        kept = bytearray()
         while data := await self._process.stderr.read(_CHUNK):
-            kept += data[: most - len(kept)]
-        return bytes(kept)
+            self._said += data[: most - len(self._said)]
+        return self.said
+
+    @property
+    def said(self) -> bytes:
+        """What it has written to standard error so far, as `errors` collects it."""
+        return bytes(self._said)
 
     async def feed(self, data: bytes) -> None:
         """Write its standard input and close it; a child that does not read is no failure."""
@@ -83,6 +94,7 @@ async def child(
     env: Mapping[str, str] | None = None,
     given: bool = False,
     pass_fds: Sequence[int] = (),
+    grace_s: float = 0.0,
 ) -> AsyncIterator[Child]:
     """Start a program, without a shell; its group is gone when the block ends.
 
@@ -94,6 +106,8 @@ async def child(
         The whole environment; `plain_environment` by default.
     given
         Whether `Child.feed` will be called; otherwise standard input is empty.
+    grace_s
+        How long a child that still runs may take to clean up (its lock files) before it is ended the hard way.
 
     Raises
     ------
@@ -119,6 +133,11 @@ async def child(
     try:
         yield Child(process)
     finally:
+        if grace_s and process.returncode is None:
+            _end_group(process.pid, signal.SIGTERM)
+            with anyio.move_on_after(grace_s, shield=True):
+                while process.returncode is None:  # noqa: ASYNC110
+                    await anyio.sleep(0.002)  # its wait() would also wait for whoever holds its output open
         _end_group(process.pid, signal.SIGKILL)
         with anyio.CancelScope(shield=True), anyio.move_on_after(1):
             await process.wait()
@@ -137,8 +156,11 @@ async def run(
     deadline_s: float = 30.0,
     most_bytes: int = 64 * 1024 * 1024,
     pass_fds: Sequence[int] = (),
+    grace_s: float = 0.0,
 ) -> Finished:
     """Run a program to its end and collect what it says, up to `most_bytes` of standard output.
+
+    Something that it leaves behind in the background with its output open is not waited for.
 
     Raises
     ------
@@ -149,25 +171,46 @@ async def run(
     """
     out, err, cut, code = bytearray(), b"", False, 0
     with anyio.move_on_after(deadline_s) as scope:
-        async with child(words, cwd=cwd, env=env, given=given is not None, pass_fds=pass_fds) as running:
+        async with child(
+            words, cwd=cwd, env=env, given=given is not None, pass_fds=pass_fds, grace_s=grace_s
+        ) as running:
+
+            async def collect() -> bool:
+                async for data in running.chunks():
+                    out.extend(data)
+                    if len(out) > most_bytes:
+                        return True
+                return False
+
+            collecting = asyncio.ensure_future(collect())
             errors = asyncio.ensure_future(running.errors())
             feeding = asyncio.ensure_future(running.feed(given or b""))
             try:
-                async for data in running.chunks():
-                    out += data
-                    if len(out) > most_bytes:
-                        cut = True
-                        break
+                await _until_over(running, collecting, errors)
+                cut = collecting.done() and collecting.result()
                 if not cut:
-                    err = await errors
-                    code = await running.ended()
+                    err = errors.result() if errors.done() else running.said
+                    code = running.code if running.code is not None else await running.ended()
             finally:
+                collecting.cancel()
                 errors.cancel()
                 feeding.cancel()
     if scope.cancelled_caught:
         name = os.fsdecode(words[0]).rpartition("/")[2]
         raise DeadlineExceeded(f"{name} did not finish within {deadline_s:g} s and was stopped", hint="ask for less")
     return Finished(code, bytes(out[:most_bytes]), err, cut)
+
+
+async def _until_over(running: Child, collecting: asyncio.Future[bool], errors: asyncio.Future[bytes]) -> None:
+    """Wait until both outputs are closed, too much was said, or the child has ended and somebody else holds them."""
+    linger_s = 0.0
+    while linger_s < _LINGER_S:
+        pending = {one for one in (collecting, errors) if not one.done()}
+        if not pending or (collecting.done() and collecting.result()):
+            return
+        await asyncio.wait(pending, timeout=_LOOK_S, return_when=asyncio.FIRST_COMPLETED)
+        if running.code is not None:
+            linger_s += _LOOK_S
 
 
 def plain_environment(**more: str) -> dict[str, str]:
