@@ -59,11 +59,12 @@ async def tools_of(parameters: StdioServerParameters, mode: str = "auto") -> dic
 
 @dataclass(frozen=True)
 class Answer:
-    """What one server said; its own folder reads ``ROOT`` in it."""
+    """What one server said; its own folder reads ``ROOT`` in it. Ours puts facts behind the `first` text."""
 
     text: str
     failed: bool
     root: Path
+    first: str = ""
 
     def lines(self, start: str = "") -> set[str]:
         """The lines that begin with something."""
@@ -87,8 +88,10 @@ class Running:
         """Make the calls, one after the other: what was said to the last. ``ROOT`` stands for the folder."""
         for tool, arguments in calls:
             result = self.portal.call(self.client.call_tool, tool, _placed(arguments, str(self.root)))
-        text = "\n".join(block.text for block in result.content if isinstance(block, TextContent))
-        return Answer(text.replace(str(self.root), "ROOT"), bool(result.is_error), self.root)
+        texts = [
+            block.text.replace(str(self.root), "ROOT") for block in result.content if isinstance(block, TextContent)
+        ]
+        return Answer("\n".join(texts), bool(result.is_error), self.root, texts[0] if texts else "")
 
 
 @dataclass(frozen=True)

@@ -84,11 +84,11 @@ class BoundTool:
     def listed(self) -> ListedTool:
         """The tool's entry in the list."""
         tool = self.tool
-        # What the protocol assumes anyway is left out: every byte of the list costs the model context.
+        # What means nothing for a tool that only reads is left out: every byte of the list costs the model context.
         annotations = self._annotations or ToolAnnotations(
-            read_only_hint=tool.read_only or None,
+            read_only_hint=tool.read_only,
             destructive_hint=None if tool.read_only else tool.destructive,
-            idempotent_hint=None if tool.read_only else (tool.idempotent or None),
+            idempotent_hint=None if tool.read_only else tool.idempotent,
             open_world_hint=tool.open_world,
         )
         return ListedTool(

@@ -52,27 +52,27 @@ def fresh(tmp_path: Path) -> Iterator[Both]:
 @pytest.mark.parametrize("name", ["lines.txt", "open_end.txt", "empty.txt", "größe 1.txt"])
 def test_a_file_is_read_as_it_is(both: Both, tool: str, name: str) -> None:
     theirs, ours = both.ask((tool, {"path": f"ROOT/{name}"}))
-    assert ours.text == theirs.text == (both.theirs.root / name).read_text("utf-8")
+    assert ours.first == theirs.text == (both.theirs.root / name).read_text("utf-8")
 
 
 @pytest.mark.parametrize("name", ["lines.txt", "open_end.txt"])
 @pytest.mark.parametrize("head", [1, 2, 3, 99])
 def test_the_first_lines_are_the_same(both: Both, name: str, head: int) -> None:
     theirs, ours = both.ask(("read_text_file", {"path": f"ROOT/{name}", "head": head}))
-    assert ours.text.splitlines() == theirs.text.splitlines()
+    assert ours.first.splitlines() == theirs.text.splitlines()
 
 
 @pytest.mark.parametrize("tail", [1, 2, 3, 99])
 def test_the_last_lines_of_a_file_without_a_last_newline_are_the_same(both: Both, tail: int) -> None:
     theirs, ours = both.ask(("read_text_file", {"path": "ROOT/open_end.txt", "tail": tail}))
-    assert ours.text.splitlines() == theirs.text.splitlines()
+    assert ours.first.splitlines() == theirs.text.splitlines()
 
 
 @pytest.mark.parametrize("tail", [1, 2, 3])
 def test_the_last_lines_are_as_many_as_were_asked_for_where_the_reference_gives_one_less(both: Both, tail: int) -> None:
     theirs, ours = both.ask(("read_text_file", {"path": "ROOT/lines.txt", "tail": tail}))
-    assert len(ours.text.splitlines()) == tail
-    assert ours.text.splitlines()[1:] == theirs.text.splitlines()
+    assert len(ours.first.splitlines()) == tail
+    assert ours.first.splitlines()[1:] == theirs.text.splitlines()
 
 
 def test_several_files_come_each_under_its_path(both: Both) -> None:
@@ -89,7 +89,7 @@ def test_several_files_come_each_under_its_path(both: Both) -> None:
 @pytest.mark.parametrize("path", ["ROOT", "ROOT/src", "ROOT/nothing_in_it"])
 def test_a_directory_is_listed_with_the_same_entries(both: Both, path: str) -> None:
     theirs, ours = both.ask(("list_directory", {"path": path}))
-    assert ours.lines("[") == theirs.lines("[")
+    assert {line for line in ours.lines("[") if not line.startswith("[the ")} == theirs.lines("[")
 
 
 @pytest.mark.parametrize("order", ["name", "size"])
