@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from mcp.client import Client
 from mcp_types import CallToolResult, TextContent
 
@@ -41,3 +43,21 @@ async def call(root: str | Path, tool: str, **arguments: Any) -> CallToolResult:
         result = await connected.call_tool(tool, arguments)
         assert isinstance(result, CallToolResult)
         return result
+
+
+def inside(directory: Path) -> list[str]:
+    """The names in a directory, in order."""
+    return sorted(entry.name for entry in directory.iterdir())
+
+
+@contextmanager
+def small_disk(at: Path) -> Iterator[Path]:
+    """A file system of its own with 256 kB, where this machine lets us mount one."""
+    at.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(at)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("mounting needs root")
+    try:
+        yield at
+    finally:
+        subprocess.run(["umount", str(at)], check=True)
