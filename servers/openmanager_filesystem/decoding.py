@@ -76,7 +76,7 @@ def named(encoding: str) -> str:
     """
     try:
         found = codecs.lookup(encoding.strip())
-        if found._is_text_encoding and found.name not in _ENDLESS:  # type: ignore[attr-defined]
+        if found._is_text_encoding and found.name not in _ENDLESS:
             return found.name
     except (LookupError, ValueError, UnicodeError):
         pass

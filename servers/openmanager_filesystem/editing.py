@@ -128,7 +128,8 @@ def _chosen(text: str, old: str, count: int, edit: Edit, where: str) -> list[int
             f"{where}.oldText is there {count:,} times: lines {shown}{more}",
             hint="more lines around it, occurrence (from 1), or replaceAll",
         )
-    found, position = [], 0
+    found: list[int] = []
+    position = 0
     for _ in range(edit.occurrence or count):
         position = text.index(old, position)
         found.append(position)
@@ -137,7 +138,8 @@ def _chosen(text: str, old: str, count: int, edit: Edit, where: str) -> list[int
 
 
 def _lines_of(text: str, old: str, most: int) -> list[int]:
-    found, position, line, counted = [], text.find(old), 1, 0
+    found: list[int] = []
+    position, line, counted = text.find(old), 1, 0
     while position >= 0 and len(found) < most:
         line += text.count("\n", counted, position)
         counted = position

@@ -145,7 +145,8 @@ def _copy(desk: Desk, source: str, destination: str, overwrite: bool) -> Done:
             copying = _copied(old, new, over=over)
         sync_directory(new.dir_fd)
     return Done(
-        done=f"Successfully copied {origin.shown} to {target.shown} ({copying.entries:,} entries, {copying.bytes:,} bytes)",
+        done=f"Successfully copied {origin.shown} to {target.shown} "
+        f"({copying.entries:,} entries, {copying.bytes:,} bytes)",
         path=target.shown,
         entries=copying.entries,
     )

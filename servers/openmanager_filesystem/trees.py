@@ -57,7 +57,7 @@ class Copying:
         elif stat.S_ISDIR(status.st_mode):
             os.mkdir(target, 0o700, dir_fd=target_fd)
             with _opened(source, source_fd, LISTED) as inside, _opened(target, target_fd, LISTED) as made:
-                for name in os.listdir(inside):  # noqa: PTH208 - of a descriptor
+                for name in os.listdir(inside):  # noqa: PTH208
                     self.copy(name, inside, name, made, level + 1)
                 _dress(inside, made, status)
         elif stat.S_ISREG(status.st_mode):
@@ -106,7 +106,7 @@ def remove(name: str, dir_fd: int) -> int:
         os.unlink(name, dir_fd=dir_fd)
         return count
     with _opened(name, dir_fd, LISTED) as inside:
-        for entry in os.listdir(inside):  # noqa: PTH208 - of a descriptor
+        for entry in os.listdir(inside):  # noqa: PTH208
             with suppress(FileNotFoundError):
                 count += remove(entry, inside)
     os.rmdir(name, dir_fd=dir_fd)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from openmanager_kit.confined import walk
 from openmanager_kit.confined.names import meant_names, shown_name, shown_path
+from openmanager_kit.confined.roots import Roots
 
 ON_DISK = st.binary(min_size=1, max_size=40).filter(lambda raw: b"/" not in raw and b"\0" not in raw)
 
@@ -58,3 +61,16 @@ def test_a_name_is_also_looked_for_by_its_own_letters() -> None:
 
 def test_a_path_is_shown_component_by_component() -> None:
     assert shown_path("/a/b\nc/d") == "/a/b\\nc/d"
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\\nb", "a\\\\nb", "\udcff", "plain", "\\", "\\x41"])
+def test_a_place_shown_once_or_twice_is_found_again(tmp_path: Path, name: str) -> None:
+    for there in {name, "a\nb", "a\\nb", "\udcff", "\\xff"}:
+        (tmp_path / there).write_text("")
+    roots = Roots.parse([str(tmp_path)])
+    spot = roots.locate(".").child(name)
+    again = roots.locate(spot.shown)
+    assert again.shown == spot.shown
+    for place in (spot, again):
+        with walk.entry(place) as found:
+            assert found.name == name and found.stat is not None

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from openmanager_core.errors import ConfigError, InvalidRequest, NotAllowed
 from openmanager_core.text import quoted
-from openmanager_kit.confined.names import shown_path
+from openmanager_kit.confined.names import meant_names, shown_name, shown_path
 
 LONGEST_PATH = 4096
 LONGEST_NAME = 255
@@ -75,12 +75,19 @@ class Spot:
 
     @property
     def shown(self) -> str:
-        """Absolute path for people and models; sent back it names the same place."""
-        return shown_path(self.path)
+        """Absolute path for people and models; sent back it names the same place.
+
+        A component that came as it was shown is not escaped once more.
+        """
+        if "\\" not in self.path:
+            return shown_path(self.path)
+        parts = [shown_name(meant_names(part)[0]) for part in self.parts]
+        return "/".join((shown_path(self.root.given).rstrip("/"), *parts)) or "/"
 
     def child(self, name: str) -> Spot:
-        """The place of an entry of this directory."""
-        return Spot(self.roots, self.root, (*self.parts, name), self.parameter)
+        """The place of an entry of this directory, by its name on disk."""
+        # Components are looked up as text from outside is: a backslash of the name has to look like one.
+        return Spot(self.roots, self.root, (*self.parts, shown_name(name) if "\\" in name else name), self.parameter)
 
 
 @dataclass(frozen=True, slots=True)

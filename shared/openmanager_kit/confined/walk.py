@@ -260,7 +260,6 @@ class _Walk:
         self._fds: list[int] = []
         self._names: list[str] = []
         self._ahead: deque[str] = deque(spot.parts)
-        self._literal = 0
         self._links = 0
 
     def run(self) -> Entry:
@@ -344,6 +343,10 @@ class _Walk:
         """Go on from the root that an absolute target lies in."""
         # What lies above the roots was free of links at the start, so ".." there can be taken literally.
         way: list[str] = []
+        if (root := self._roots.at(())) is not None:
+            self._enter(root)
+            self._ahead = deque(absolute)
+            return
         for index, part in enumerate(absolute):
             if part == "..":
                 del way[-1:]
