@@ -106,7 +106,9 @@ def _why_no_file(pattern: str, seen: int, kind: str) -> str:
     if "/" not in pattern and not pattern.startswith(("!", "#")):
         return f"{looked}; {quoted(pattern, 80)} only looks at the top level, **/{visible(pattern)[:80]} at every depth"
     if not any(sign in pattern for sign in "*?[{"):
-        return f"{looked}; the pattern has no wildcard: *{visible(pattern.rpartition('/')[2])[:80]}* finds parts of names"
+        return (
+            f"{looked}; the pattern has no wildcard: *{visible(pattern.rpartition('/')[2])[:80]}* finds parts of names"
+        )
     return looked + (f"; kind={kind} leaves the others out" if kind != "any" else "")
 
 
