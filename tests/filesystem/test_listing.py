@@ -8,7 +8,6 @@ import socket
 from pathlib import Path
 
 import pytest
-
 from finding import call, client, cursor_of, texts
 
 
@@ -80,9 +79,9 @@ async def test_totals_count_the_whole_directory_on_every_page(tmp_path: Path) ->
 @pytest.mark.anyio
 async def test_names_that_are_no_text_are_one_entry_and_lead_back(tmp_path: Path) -> None:
     for raw in (b"line\nbreak", b"\xff\xfe", b"esc\x1b[31m"):
-        folder = os.path.join(os.fsencode(tmp_path), raw)
-        os.mkdir(folder)
-        open(os.path.join(folder, b"inside"), "w").close()
+        folder = tmp_path / os.fsdecode(raw)
+        folder.mkdir()
+        (folder / "inside").touch()
     async with client(tmp_path) as over:
         answer = await call(over, "list_directory", path=".")
         assert answer.structured_content is not None

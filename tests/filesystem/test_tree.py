@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from finding import call, client, cursor_of, texts
+
 from openmanager_filesystem.tree import grow
 from openmanager_kit.confined.roots import Roots
 
@@ -21,7 +21,7 @@ def naive(folder: Path) -> list[dict[str, Any]]:
     nodes: list[dict[str, Any]] = []
     for entry in sorted(folder.iterdir(), key=lambda path: path.name):
         if entry.is_symlink():
-            nodes.append({"name": entry.name, "type": "link", "target": os.readlink(entry)})
+            nodes.append({"name": entry.name, "type": "link", "target": str(entry.readlink())})
         elif entry.is_dir():
             nodes.append({"name": entry.name, "type": "directory", "children": naive(entry)})
         else:
