@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from openmanager_core.errors import InvalidRequest
 from openmanager_core.text import quoted
@@ -205,7 +206,7 @@ def _braces(text: str) -> tuple[int, int, list[str]] | None:
 def _options(inside: str, commas: list[int]) -> list[str]:
     if commas:
         edges = [-1, *commas, len(inside)]
-        return [inside[a + 1 : b] for a, b in zip(edges, edges[1:], strict=False)]
+        return [inside[a + 1 : b] for a, b in pairwise(edges)]
     ranged = _RANGE.fullmatch(inside)
     if not ranged:
         return []

@@ -151,7 +151,9 @@ class _Page:
             "the directory is empty" if not self._total else "",
             f"entries {self._start + 1} to {after} of {self._total}; cursor={cursor} for more" if cursor else "",
         ]
-        return answer(text, facts, {"entries": self.rows, "total": self._total} | more | {"next_cursor": cursor or None})
+        return answer(
+            text, facts, {"entries": self.rows, "total": self._total} | more | {"next_cursor": cursor or None}
+        )
 
 
 LISTING: tuple[Tool, ...] = (

@@ -6,8 +6,8 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,24 +40,27 @@ class Found:
 @asynccontextmanager
 async def opened(spot: Spot) -> AsyncIterator[int]:
     """Hold a directory open for a child to work in; see `working_directory`."""
-    with await offload(_open, spot) as fd:
-        yield int(fd)
+    with await offload(Held, spot, walk.directory) as fd:
+        yield fd
 
 
-class _Held:
-    def __init__(self, spot: Spot) -> None:
-        with walk.directory(spot) as fd:
-            self.fd = os.dup(fd)
+class Held:
+    """A descriptor that is closed even if whoever asked for it was cancelled before it came."""
+
+    def __init__(self, spot: Spot, opening: Callable[[Spot], AbstractContextManager[Any]]) -> None:
+        self._fd = -1
+        with opening(spot) as found:
+            self._fd = os.dup(found[0] if isinstance(found, tuple) else found)
 
     def __enter__(self) -> int:
-        return self.fd
+        return self._fd
 
     def __exit__(self, *_: object) -> None:
-        os.close(self.fd)
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._fd = -1
 
-
-def _open(spot: Spot) -> _Held:
-    return _Held(spot)
+    __del__ = __exit__
 
 
 def working_directory(fd: int, spot: Spot) -> str:

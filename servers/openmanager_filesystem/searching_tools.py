@@ -31,7 +31,7 @@ from openmanager_filesystem.find_parameters import (
     problems,
 )
 from openmanager_filesystem.ripgrep import Match, Page, Reader, messages
-from openmanager_filesystem.searching import SECONDS, opened, ripgrep, walked, working_directory
+from openmanager_filesystem.searching import SECONDS, Held, opened, ripgrep, walked, working_directory
 from openmanager_kit import child, cursors
 from openmanager_kit.confined import walk
 from openmanager_kit.confined.names import shown_path
@@ -106,7 +106,9 @@ def _why_no_file(pattern: str, seen: int, kind: str) -> str:
     if "/" not in pattern and not pattern.startswith(("!", "#")):
         return f"{looked}; {quoted(pattern, 80)} only looks at the top level, **/{visible(pattern)[:80]} at every depth"
     if not any(sign in pattern for sign in "*?[{"):
-        return f"{looked}; the pattern has no wildcard: *{visible(pattern.rpartition('/')[2])[:80]}* finds parts of names"
+        return (
+            f"{looked}; the pattern has no wildcard: *{visible(pattern.rpartition('/')[2])[:80]}* finds parts of names"
+        )
     return looked + (f"; kind={kind} leaves the others out" if kind != "any" else "")
 
 
@@ -138,15 +140,15 @@ async def search_text(
     key = ["search_text", spot.path, pattern, literal, case_sensitive, glob, before, after, mode, hidden, gitignore]
     key.append(max_per_file)
     skip = cursors.decode(cursor, key)
-    words = [ripgrep(), "--no-config", "--no-follow", "--no-ignore-global", "--sort", "path", "--binary"]
-    words += ["--json", f"-B{before}", f"-A{after}"] if mode == "content" else ["--null", "--color=never"]
+    words = [ripgrep(), "--no-config", "--no-follow", "--no-ignore-global", "--sort", "path"]
+    words += ["--binary", "--json", f"-B{before}", f"-A{after}"] if mode == "content" else ["--null", "--color=never"]
     words += {"content": [], "files": ["--files-with-matches"], "count": ["--count", "--with-filename"]}[mode]
     words += ["--fixed-strings"] if literal else []
     words.append("--case-sensitive" if case_sensitive else "--ignore-case")
     words += ["--hidden"] if hidden else []
     words += [] if gitignore else ["--no-ignore"]
     words += [f"--max-count={max_per_file}"] if max_per_file else []
-    words += [f"--glob={one}" for one in glob]
+    words += _filters(glob, hidden)
     words += [] if TRASH in spot.parts else [f"--glob=!**/{TRASH}/**"]
     words += ["--regexp", pattern, "--"]
     search = _Search(spot, words, skip, limit, max_chars - FACTS)
@@ -155,6 +157,19 @@ async def search_text(
     else:
         await search.files(counted=mode == "count")
     return search.answered(lambda at: cursors.encode(at, key), counted=mode == "count", narrowed=bool(glob))
+
+
+def _filters(patterns: list[str], hidden: bool) -> list[str]:
+    """Write the filters for ripgrep such that what is hidden or ignored stays out.
+
+    A plain ``--glob`` would bring both back; a type of file only what is hidden.
+    """
+    wanted = [one for one in patterns if not one.startswith("!")]
+    last = [] if hidden or not wanted else ["--glob=!.*"]
+    if any("/" in one for one in wanted):
+        return [*(f"--glob={one}" for one in patterns), *last]
+    named = [*(f"--type-add=wanted:{one}" for one in wanted), *(["--type=wanted"] if wanted else [])]
+    return [*named, *(f"--glob={one}" for one in patterns if one.startswith("!")), *last]
 
 
 class _Search:
@@ -203,12 +218,9 @@ class _Search:
             status = await offload(_status, self._spot)
             if stat.S_ISREG(status.st_mode):
                 self._file = True
-                fd = await offload(_open_file, self._spot)
-                try:
+                with await offload(Held, self._spot, walk.regular_file) as fd:
                     async with child.child([*self._words, f"/dev/fd/{fd}"], pass_fds=(fd,)) as running:
                         yield running
-                finally:
-                    os.close(fd)
             else:
                 async with opened(self._spot) as fd:
                     cwd = working_directory(fd, self._spot)
@@ -304,11 +316,6 @@ class _Search:
 def _status(spot: Spot) -> os.stat_result:
     with walk.entry(spot) as found:
         return found.need()
-
-
-def _open_file(spot: Spot) -> int:
-    with walk.regular_file(spot) as (fd, _):
-        return os.dup(fd)
 
 
 def _refused(said: str) -> InvalidRequest:

@@ -138,7 +138,8 @@ class Walk:
 def _not_ignored(rg: list[str]) -> Iterator[tuple[str, str, bool]]:
     """Give the files that .gitignore leaves, as ripgrep lists them, and the directories that hold them."""
     known = {""}
-    with subprocess.Popen(rg, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as running:
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(rg, stdin=quiet, stdout=subprocess.PIPE, stderr=quiet) as running:  # noqa: S603 - no shell
         assert running.stdout is not None
         left = b""
         while data := running.stdout.read(1 << 16):

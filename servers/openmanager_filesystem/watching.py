@@ -82,8 +82,8 @@ class Watcher:
         """
         return self._desk.spot(path_of(uri), "uri")
 
-    async def hold(self, key: object, uri: str, tell: Tell) -> None:
-        """Watch a place until `release` of the same key.
+    async def look(self, uri: str, tell: Tell) -> _Watched:
+        """Look at a place for the first time; `hold` goes on from there.
 
         Raises
         ------
@@ -93,10 +93,13 @@ class Watcher:
             If the place cannot be looked at; one that does not exist yet may be watched.
         """
         spot = self.spot(uri)
-        if len(self._watched) >= MOST_WATCHED and key not in self._watched:
+        if len(self._watched) >= MOST_WATCHED:
             raise InvalidRequest(f"at most {MOST_WATCHED} places are watched at once", hint="unsubscribe from some")
-        state = await anyio.to_thread.run_sync(_state, spot, True)
-        self._watched[key] = _Watched(uri, spot, tell, state)
+        return _Watched(uri, spot, tell, await anyio.to_thread.run_sync(_state, spot, True))
+
+    def hold(self, key: object, watched: _Watched) -> None:
+        """Watch a place until `release` of the same key."""
+        self._watched[key] = watched
         if self._looking is None:
             self._looking = asyncio.get_running_loop().create_task(self._look())
 
@@ -184,25 +187,26 @@ class _Listen(ListenHandler):
     async def __call__(
         self, ctx: ServerRequestContext[Any, Any], params: SubscriptionsListenRequestParams
     ) -> SubscriptionsListenResult:
-        keys: list[object] = []
-
         async def publish(uri: str) -> None:
             await self._bus_of_changes.publish(ResourceUpdated(uri=uri))
 
+        uris = dict.fromkeys(params.notifications.resource_subscriptions or ())
+        if len(uris) > MOST_WATCHED:
+            raise MCPError(code=INVALID_PARAMS, message=f"at most {MOST_WATCHED} places are watched, got {len(uris)}")
+        # Held all at once, and the stream subscribes to the bus before it first waits: no change falls between.
+        held = {object(): await _refusing(self._watcher.look(uri, publish)) for uri in uris}
         try:
-            for uri in dict.fromkeys(params.notifications.resource_subscriptions or ()):
-                key = object()
-                await _refusing(self._watcher.hold(key, uri, publish))
-                keys.append(key)
+            for key, watched in held.items():
+                self._watcher.hold(key, watched)
             return await super().__call__(ctx, params)
         finally:
-            for key in keys:
+            for key in held:
                 self._watcher.release(key)
 
 
-async def _refusing(holding: Awaitable[None]) -> None:
+async def _refusing(looking: Awaitable[_Watched]) -> _Watched:
     try:
-        await holding
+        return await looking
     except FleetError as exc:
         raise MCPError(code=INVALID_PARAMS, message=str(exc)) from exc
 
@@ -230,7 +234,7 @@ def watch(server: OpenManagerServer, desk: Desk, bus: SubscriptionBus, every_s: 
     async def subscribe(ctx: ServerRequestContext[Any, Any], params: SubscribeRequestParams) -> EmptyResult:
         connection = ctx.session._connection
         key = (id(connection), params.uri)
-        await _refusing(watcher.hold(key, params.uri, ctx.session.send_resource_updated))
+        watcher.hold(key, await _refusing(watcher.look(params.uri, ctx.session.send_resource_updated)))
         connection.exit_stack.callback(watcher.release, key)
         return EmptyResult()
 
@@ -254,9 +258,8 @@ def _read(spot: Spot) -> str:
             lines = [f"{MARKS[kind_of(entry, fd)]} {shown_name(entry.name)}" for entry in entries[:_LISTED]]
         more = len(entries) - _LISTED
         return "\n".join([*lines, f"and {more} more; list_directory pages through all"] if more > 0 else lines)
-    with walk.regular_file(spot) as (fd, status):
-        with os.fdopen(os.dup(fd), "rb") as file:
-            data = file.read(LARGEST + 1)
+    with walk.regular_file(spot) as (fd, status), os.fdopen(os.dup(fd), "rb") as file:
+        data = file.read(LARGEST + 1)
     where = f"uri {quoted(spot.shown)}"
     if len(data) > LARGEST:
         raise Unsupported(f"{where} has {status.st_size} bytes, the most is {LARGEST}", hint="read_text_file")
