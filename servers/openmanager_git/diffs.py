@@ -37,7 +37,9 @@ def only_path(place: Place, given: str, parameter: str = "path") -> str:
             break
     else:
         if given.startswith("/"):
-            raise NotAllowed(f"{parameter} {quoted(given, 200)} is outside the repository", hint=f"a path in {place.path}")
+            raise NotAllowed(
+                f"{parameter} {quoted(given, 200)} is outside the repository", hint=f"a path in {place.path}"
+            )
     normal = os.path.normpath(given.lstrip("/") or ".")
     if normal == ".." or normal.startswith("../"):
         raise NotAllowed(f"{parameter} {quoted(given, 200)} is outside the repository", hint=f"a path in {place.path}")

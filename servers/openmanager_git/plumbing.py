@@ -80,5 +80,8 @@ async def lines_of(place: Place, words: Sequence[str | bytes], *, what: str, mos
     """
     done = await read_git(place, *words, most_bytes=most_bytes)
     if done.code and not done.cut:
-        raise SourceInvalid(f"{what} cannot be read: git ended with {done.code}", hint="git fsck; a shallow or partial clone lacks objects")
+        raise SourceInvalid(
+            f"{what} cannot be read: git ended with {done.code}",
+            hint="git fsck; a shallow or partial clone lacks objects",
+        )
     return done.out.splitlines()

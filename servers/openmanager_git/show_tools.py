@@ -53,9 +53,7 @@ async def git_show(
         changes = diffs.Changes(repo, place, diff, work_tree=False).pick(diffs.only_path(place, path))
         key = ["show", place.git_dir, named, path, context_lines, stat_only]
         lead = _lead(commit) + ("\n" if stat_only else "")
-        return answered(
-            lead[: max_chars // 2], changes, key, cursor, max_chars, stat_only=stat_only, plain=True
-        )
+        return answered(lead[: max_chars // 2], changes, key, cursor, max_chars, stat_only=stat_only, plain=True)
 
     return await offload(work)
 
