@@ -39,7 +39,7 @@ async def git_add(
         specs = await offload(pathspecs, work, files)
         await work.allow(Use("git_add", hooks=("post-index-change",), filters=True), paths=specs)
         before = await _staged(work)
-        inner = await _inner_repositories(work, specs) if work.tame else []
+        inner = _inner_repositories(before, specs) if work.tame else []
         specs = [spec for spec in specs if spec not in {f":(top,literal){path}" for path in inner}]
         if specs:
             await work.git("git_add", "add", "--", *specs, *(f":(top,exclude,literal){path}" for path in inner))
@@ -217,11 +217,11 @@ async def _staged(work: Work) -> bytes:
     return done.out
 
 
-async def _inner_repositories(work: Work, specs: list[str]) -> list[str]:
+def _inner_repositories(staged: bytes, specs: list[str]) -> list[str]:
     """Find the submodules among the paths: git add would start a git in each, under that one's own settings."""
-    done = await work.run("ls-files", "--stage", "-z", "--full-name", "--", *specs)
-    lines = (line.partition("\t") for line in os.fsdecode(done.out).split("\0"))
-    return [path for facts, _, path in lines if facts.startswith("160000")]
+    lines = (line.partition("\t") for line in os.fsdecode(staged).split("\0") if line.startswith("160000"))
+    wanted = tuple(spec.removeprefix(":(top,literal)") for spec in specs)
+    return [path for _, _, path in lines if any(one in (":/", path) or path.startswith(f"{one}/") for one in wanted)]
 
 
 async def _on_a_remote(work: Work, branch: str) -> str:

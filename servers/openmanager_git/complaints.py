@@ -72,6 +72,13 @@ _ROWS: tuple[tuple[str, type[FleetError], str, str], ...] = (
         "check the address with git_remote, or again later",
     ),
     (
+        r"currently checked out",
+        Conflict,
+        "the branch is checked out where it should go",
+        "push to a bare repository, or another branch",
+    ),
+    (r"\[remote rejected\]", NotAllowed, "the remote refused it", "correct what the remote complains about"),
+    (
         r"\[rejected\]|non-fast-forward|fetch first|stale info|Updates were rejected",
         Conflict,
         "the remote has commits that are not here, so the push was refused",

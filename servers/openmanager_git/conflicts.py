@@ -96,7 +96,8 @@ async def outcome(work: Work, what: str, done: Finished, message: str, *, before
         state = "unchanged" if before and before == head else "done"
         return Joined(status=state, message=message, head=head, branch=branch, said=said)
     there = await unfinished(work)
-    rows, used = [], 0
+    rows: list[Conflicted] = []
+    used = 0
     for path, kind in found[:MOST_ROWS]:
         row = Conflicted(path=shown_path(path), kind=kind)
         used += len(row.path) + 50

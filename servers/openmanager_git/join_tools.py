@@ -159,9 +159,9 @@ async def _picked(
         if done.code != 0 and not await conflicted(work) and not await work.head():
             raise await work.complaint(tool, done)
         head = await work.head()
-        words = f"{len(commits)} commits" if len(commits) > 1 else commits[0][:12]
+        which = f"{len(commits)} commits" if len(commits) > 1 else commits[0][:12]
         past = "Cherry-picked" if verb == "cherry-pick" else "Reverted"
-        return await outcome(work, tool, done, f"{past} {words}; the branch is at {head}")
+        return await outcome(work, tool, done, f"{past} {which}; the branch is at {head}")
 
 
 async def _sides(work: Work, commit: str) -> list[str]:

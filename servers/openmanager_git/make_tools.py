@@ -10,7 +10,7 @@ from typing import Annotated
 import anyio
 from pydantic import Field
 
-from openmanager_core.errors import InvalidRequest
+from openmanager_core.errors import Conflict, InvalidRequest
 from openmanager_core.job import offload
 from openmanager_core.text import quoted, visible
 from openmanager_git import program
@@ -59,7 +59,10 @@ async def git_clone(
     part = f"{above}/.{name[:100]}.{secrets.token_hex(4)}.part"
     try:
         await _cloned(desk, address, part, branch, depth)
-        await offload(os.rename, part, target)
+        try:
+            await offload(os.rename, part, target)
+        except OSError as exc:
+            raise Conflict(f"path {quoted(path)} was made by somebody else meanwhile", hint="another path") from exc
     finally:
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(lambda: shutil.rmtree(part, ignore_errors=True))

@@ -33,7 +33,16 @@ _KEYS_AND_IDENTITY = (
     "GIT_COMMITTER_NAME",
     "GIT_COMMITTER_EMAIL",
 )
-_NETWORK = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_FILE")
+_NETWORK = (
+    "HTTPS_PROXY",
+    "https_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+    "NO_PROXY",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "GIT_SSL_CAINFO",
+)
 NO_PROTOCOL = "none"
 
 ALWAYS: tuple[tuple[str, str], ...] = (

@@ -15,7 +15,7 @@ from openmanager_git.places import place_for_new
 from openmanager_git.program import plain_value
 from openmanager_git.trust import Use
 from openmanager_git.work import Work, changing
-from openmanager_git.write_answers import SHORT, Bench, Joined, Listed, RepoPath, Row, SkipHooks, listed
+from openmanager_git.write_answers import SHORT, Bench, Cursor, Joined, Listed, RepoPath, Row, SkipHooks, listed
 from openmanager_kit.confined.names import shown_path
 from openmanager_kit.confined.roots import parts_of
 
@@ -32,13 +32,14 @@ async def git_stash(
     message: Annotated[str, Field(max_length=1000, description="For push")] = "",
     index: Annotated[int, Field(ge=0, le=10_000, description="Which stash; 0 is the newest")] = 0,
     include_untracked: Annotated[bool, Field(description="For push: also new files")] = False,
+    cursor: Cursor = "",
     skip_hooks: SkipHooks = False,
 ) -> Listed | Joined:
     """Put local changes aside, list what was put aside, bring it back or drop it."""
     listing = action in ("list", "show")
     async with changing(desk, repo_path, skip_hooks=skip_hooks, listing=listing) as work:
         if action == "list":
-            return await _stashes(work)
+            return await _stashes(work, cursor)
         if action == "push":
             return await _put_aside(work, message, include_untracked)
         name = f"stash@{{{index}}}"
@@ -67,7 +68,7 @@ async def git_stash(
         return joined
 
 
-async def _stashes(work: Work) -> Listed:
+async def _stashes(work: Work, cursor: str) -> Listed:
     done = await work.run("log", "-g", "-z", "--format=%gd%x09%H%x09%gs", "refs/stash", "--")
     lines = done.out.decode("utf-8", "replace").split("\0") if done.code == 0 else []
     rows = []
@@ -75,7 +76,8 @@ async def _stashes(work: Work) -> Listed:
         _, commit, about = (*line.split("\t", 2), "", "")[:3]
         rows.append(Row(name=f"stash@{{{number}}}", commit=commit, about=visible(about[:SHORT])))
     text = f"{len(rows)} stash{'es' if len(rows) != 1 else ''}" + (":" if rows else "")
-    return listed(text, rows, head=await work.head(), branch=await work.branch())
+    key = ["stash", work.place.path]
+    return listed(text, rows, cursor=cursor, key=key, head=await work.head(), branch=await work.branch())
 
 
 async def _put_aside(work: Work, message: str, untracked: bool) -> Listed:
@@ -100,6 +102,7 @@ async def git_tag(
     name: Annotated[str, Field(description="Tag; for list a pattern such as v1.*")] = "",
     revision: Annotated[str, Field(description="What to tag")] = "HEAD",
     message: Annotated[str, Field(max_length=60_000, description="Makes an annotated tag")] = "",
+    cursor: Cursor = "",
     skip_hooks: SkipHooks = False,
 ) -> Listed:
     """List, create or delete tags."""
@@ -107,7 +110,7 @@ async def git_tag(
         plain_value(name, "name", 250)
     async with changing(desk, repo_path, skip_hooks=skip_hooks, bare=True, listing=action == "list") as work:
         if action == "list":
-            return await _tags(work, name)
+            return await _tags(work, name, cursor)
         if (await work.run("check-ref-format", f"refs/tags/{name}")).code != 0:
             raise InvalidRequest(f"name {quoted(name, 100)} is no valid tag name")
         there = await work.run("rev-parse", "--verify", "--quiet", f"refs/tags/{name}")
@@ -129,15 +132,16 @@ async def git_tag(
         return listed(f"Created tag '{visible(name)}' at {commit[:12]}", [], head=commit)
 
 
-async def _tags(work: Work, pattern: str) -> Listed:
+async def _tags(work: Work, pattern: str, cursor: str) -> Listed:
     words = [f"refs/tags/{pattern}"] if pattern else ["refs/tags"]
     shape = "%(refname:lstrip=2)%09%(objectname)%09%(contents:subject)"
-    text = await work.git("git_tag", "for-each-ref", "--sort=-creatordate", f"--format={shape}", *words)
+    found = await work.git("git_tag", "for-each-ref", "--sort=-creatordate", f"--format={shape}", *words)
     rows = []
-    for line in text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").splitlines():
+    for line in found.encode("utf-8", "surrogateescape").decode("utf-8", "replace").splitlines():
         tag, commit, about = (*line.split("\t", 2), "", "")[:3]
         rows.append(Row(name=shown_path(tag), commit=commit, about=visible(about[:SHORT])))
-    return listed(f"{len(rows)} tag{'s' if len(rows) != 1 else ''}, the newest first" + (":" if rows else ""), rows)
+    text = f"{len(rows)} tag{'s' if len(rows) != 1 else ''}, the newest first" + (":" if rows else "")
+    return listed(text, rows, cursor=cursor, key=["tag", work.place.path, pattern])
 
 
 async def git_worktree(

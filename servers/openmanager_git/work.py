@@ -17,7 +17,7 @@ from openmanager_git import program, trust
 from openmanager_git.complaints import complaint
 from openmanager_git.configured import Settings, settings_of
 from openmanager_git.desk import Desk
-from openmanager_git.repository import Place, find
+from openmanager_git.repository import Place, find, opened
 from openmanager_git.trust import Use
 from openmanager_kit.child import Finished
 from openmanager_kit.confined.names import shown_path
@@ -114,17 +114,15 @@ class Work:
 
     async def head(self) -> str:
         """Give the hash of the current commit; empty before the first."""
-        done = await self.run("rev-parse", "--verify", "--quiet", "HEAD")
-        return done.out.decode().strip() if done.code == 0 else ""
+        return await offload(_head, self.place)
 
     async def branch(self) -> str:
         """Give the current branch; empty if HEAD is detached."""
-        done = await self.run("symbolic-ref", "--quiet", "--short", "HEAD")
-        return os.fsdecode(done.out).strip() if done.code == 0 else ""
+        return await offload(_branch, self.place)
 
     async def has_ref(self, name: str) -> bool:
         """Tell whether a full reference name exists."""
-        return (await self.run("show-ref", "--verify", "--quiet", "--", name)).code == 0
+        return await offload(_has_ref, self.place, name)
 
     async def _tamed(self, remote: str = "") -> list[tuple[str, str]]:
         return trust.overrides(self.settings, self.top, remote, await self._submodules())
@@ -158,6 +156,27 @@ class Work:
         for attribute, value in {(fields[i + 1], fields[i + 2]) for i in range(0, len(fields) - 2, 3)}:
             found[f"{attribute.decode()}={value.decode('utf-8', 'replace')}"] = None
         return found
+
+
+# Three questions that every change asks; libgit2 answers each in a tenth of the time that a process takes to start.
+
+
+def _head(place: Place) -> str:
+    repo = opened(place)
+    return "" if repo.head_is_unborn else str(repo.head.target)
+
+
+def _branch(place: Place) -> str:
+    found = opened(place).references.get("HEAD")
+    name = os.fsdecode(found.raw_target) if found is not None and isinstance(found.raw_target, bytes) else ""
+    return name.removeprefix("refs/heads/") if name.startswith("refs/heads/") else ""
+
+
+def _has_ref(place: Place, name: str) -> bool:
+    try:
+        return opened(place).references.get(name) is not None
+    except ValueError:  # no name that a reference can have
+        return False
 
 
 def _is_regular(path: Path) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from openmanager_core.text import quoted
 from openmanager_git.desk import TheDesk
+from openmanager_kit import cursors
 from openmanager_kit.answers import Answer
 
 MOST_ROWS = 60
@@ -15,6 +16,7 @@ SHORT = 200
 
 Bench = TheDesk
 RepoPath = Annotated[str, Field(description="Repository, or a directory in it")]
+Cursor = Annotated[str, Field(description="For list: next_cursor of the last answer")]
 SkipHooks = Annotated[bool, Field(description="Run no hook, filter or other program that the repository names")]
 
 
@@ -70,23 +72,29 @@ class Listed(Done):
 
     rows: list[Row] = Field(default_factory=list)
     total: int = 0
+    next_cursor: str = ""
 
     def more_lines(self) -> list[str]:
         """Give the rows."""
         lines = ["  " + "  ".join(filter(None, (row.name, row.commit[:12], row.about))) for row in self.rows]
+        if self.next_cursor:
+            return [*lines, f"  {self.total} in all; go on with cursor={self.next_cursor}"]
         left = self.total - len(self.rows)
         return [*lines, *([f"  and {left} more"] if left > 0 else [])]
 
 
-def listed(message: str, rows: list[Row], **more: str) -> Listed:
-    """Make a list that stays within bounds, whatever names it holds."""
-    kept, used = [], 0
-    for row in rows[:MOST_ROWS]:
+def listed(message: str, rows: list[Row], *, cursor: str = "", key: Any = None, **more: str) -> Listed:
+    """Make a list that stays within bounds, whatever names it holds; with a `key` it can be gone on with."""
+    kept: list[Row] = []
+    used, start = 0, cursors.decode(cursor, key) if key is not None else 0
+    for row in rows[start : start + MOST_ROWS]:
         used += len(row.name) + len(row.commit) + len(row.about) + 40
         if kept and used > 8_000:
             break
         kept.append(row)
-    return Listed(status="done", message=message, rows=kept, total=len(rows), **more)
+    end = start + len(kept)
+    after = cursors.encode(end, key) if key is not None and end < len(rows) else ""
+    return Listed(status="done", message=message, rows=kept, total=len(rows), next_cursor=after, **more)
 
 
 def printed(text: str, limit: int = 1500) -> str:

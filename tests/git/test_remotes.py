@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import socketserver
+import ssl
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from git_made import Home, calling
+from git_made import Home, calling, self_signed
 
 pytestmark = pytest.mark.anyio
 
@@ -173,27 +175,76 @@ async def test_credentials_in_addresses_are_masked_and_not_accepted(home: Home) 
     assert "holds a password" in texts[2] and "origin" in texts[0]
 
 
-class _Unauthorized(socketserver.BaseRequestHandler):
+class _Unauthorized(socketserver.StreamRequestHandler):
     def handle(self) -> None:
-        self.request.recv(65536)
-        self.request.sendall(
-            b'HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm="x"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n'
-        )
+        with suppress(OSError):
+            while self.rfile.readline().strip():
+                pass
+            self.wfile.write(
+                b'HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm="x"\r\nContent-Length: 0\r\n\r\n'
+            )
 
 
 @pytest.fixture
-def proxy() -> Iterator[int]:
-    """A plain port that answers 401 to whatever comes, as a TLS end would not: reached by a rewritten address."""
+def locked_door(home: Home) -> Iterator[int]:
+    """The port of an https server, known to the user, that wants a password for everything."""
+    pytest.importorskip("cryptography")
+    certificate, key = self_signed(home.folder)
+    home.git(home.root, "config", "--global", "http.sslCAInfo", str(certificate))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Unauthorized) as server:
+        server.daemon_threads = True
+        server.socket = context.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server.server_address[1]
         server.shutdown()
 
 
-async def test_a_remote_that_cannot_be_spoken_to_fails_at_once(home: Home, proxy: int) -> None:
+async def test_a_remote_that_wants_a_password_fails_at_once_and_says_so(home: Home, locked_door: int) -> None:
+    repo = home.repo()
+    home.git(repo, "remote", "add", "origin", f"https://127.0.0.1:{locked_door}/x.git")
     async with calling(home.root) as call:
-        text = await call.no("git_clone", url=f"https://127.0.0.1:{proxy}/x.git", path="c")
-    assert text.startswith(("source_unavailable", "not_allowed")) and not (home.root / "c").exists()
+        for tool, arguments in (
+            ("git_clone", {"url": f"https://127.0.0.1:{locked_door}/x.git", "path": "c"}),
+            ("git_fetch", {"repo_path": str(repo)}),
+            ("git_push", {"repo_path": str(repo)}),
+        ):
+            text = await call.no(tool, **arguments)
+            assert text.startswith("not_allowed") and "without a prompt" in text, text
+
+
+async def test_the_users_credential_helper_is_asked_and_the_repositorys_is_not(home: Home, locked_door: int) -> None:
+    repo = home.repo()
+    address = f"https://127.0.0.1:{locked_door}"
+    home.git(repo, "remote", "add", "origin", f"{address}/x.git")
+    home.git(
+        repo, "config", "--global", "credential.helper", f"!{home.marker('own', 'echo username=a; echo password=b')} #"
+    )
+    home.git(repo, "config", f"credential.{address}.helper", f"!{home.marker('theirs')} #")
+    async with calling(home.root) as call:
+        assert "helper" in await call.no("git_fetch", repo_path=str(repo))
+        assert not home.marked("own")
+        assert "not_allowed" in await call.no("git_fetch", repo_path=str(repo), skip_hooks=True)
+    assert home.marked("own") and not home.marked("theirs")
+
+
+async def test_a_push_into_a_checked_out_branch_says_what_to_do(home: Home) -> None:
+    repo, other = home.repo(), home.repo("other", files={"x": "x"})
+    home.git(repo, "remote", "add", "origin", str(other))
+    home.git(repo, "fetch", "-q", "origin")
+    home.git(repo, "reset", "-q", "--hard", "origin/main")
+    home.commit(repo, "More", {"y": "y"})
+    async with calling(home.root) as call:
+        assert "bare repository" in await call.no("git_push", repo_path=str(repo))
+
+
+async def test_nothing_is_pushed_to_where_one_may_only_read(home: Home) -> None:
+    repo, hub = home.repo(), _bare(home)
+    home.git(repo, "remote", "add", "origin", str(hub))
+    async with calling(home.root, f"{hub}:ro") as call:
+        assert "may only" in await call.no("git_push", repo_path=str(repo))
+        assert "not_found" in await call.no("git_clone", url=str(hub), path="c", branch="none")
 
 
 async def test_a_failed_clone_leaves_nothing_behind(home: Home) -> None:

@@ -174,6 +174,23 @@ async def test_tags_are_made_listed_and_deleted(home: Home) -> None:
         assert [row["name"] for row in (await call.ok("git_tag", **arguments, name="v*"))["rows"]] == ["v2"]
 
 
+async def test_a_thousand_tags_come_page_by_page(home: Home) -> None:
+    repo = home.repo()
+    commit = home.git(repo, "rev-parse", "HEAD")
+    home.git(repo, "update-ref", "--stdin", given="".join(f"create refs/tags/t{n} {commit}\n" for n in range(1000)))
+    names, cursor = [], ""
+    async with calling(home.root) as call:
+        while True:
+            page = await call.ok("git_tag", repo_path=str(repo), cursor=cursor)
+            assert len(page["text"]) < 10_000
+            names += [row["name"] for row in page["rows"]]
+            cursor = page["next_cursor"]
+            if not cursor:
+                break
+            assert cursor in page["text"]
+    assert sorted(names) == sorted(f"t{n}" for n in range(1000))
+
+
 async def test_a_worktree_is_made_used_and_removed_inside_the_roots_only(home: Home, tmp_path: Path) -> None:
     repo = home.repo()
     async with calling(home.root) as call:
