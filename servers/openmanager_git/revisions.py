@@ -91,7 +91,7 @@ def unknown(repo: pygit2.Repository, text: str, parameter: str, said: str = "") 
     if colon and base and path:
         try:
             repo.revparse_single(base)
-        except Exception:  # noqa: BLE001 - whatever it is, the revision is what is missing
+        except Exception:
             text = base
         else:
             return NotFound(
