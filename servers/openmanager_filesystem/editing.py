@@ -162,7 +162,8 @@ def _by_lines(text: str, old: str, new: str, where: str) -> tuple[int, int, str]
     wanted = [line.strip() for line in wanted_lines]
     lines = text.split("\n")
     stripped = [line.strip() for line in lines]
-    found, at = [], -1
+    found: list[int] = []
+    at = -1
     while any(wanted) and len(found) <= _SHOWN_LINES:
         try:
             at = stripped.index(wanted[0], at + 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from mcp_types import CallToolResult
 from pydantic import Field
@@ -109,7 +109,9 @@ async def git_diff(
 def head_to_index(repo: pygit2.Repository, context_lines: int = 3) -> pygit2.Diff:
     """Compare the last commit with the index; with nothing, if there is no commit yet."""
     if revisions.unborn(repo):
-        return repo[_EMPTY_TREE].diff_to_index(repo.index, context_lines=context_lines)
+        nothing: Any = repo[_EMPTY_TREE]
+        empty: pygit2.Diff = nothing.diff_to_index(repo.index, context_lines=context_lines)
+        return empty
     return repo.head.peel().tree.diff_to_index(repo.index, context_lines=context_lines)
 
 

@@ -152,8 +152,8 @@ def _check_objects(roots: Roots, first: str) -> None:
             for name in _symlinks(folder):
                 inside(roots, f"{folder}/{name}", f"{here}{folder[len(objects) :]}/{shown_path(name)}")
         link = f"{here}/info/alternates"
-        for line in _lines(roots, f"{objects}/info/alternates", link):
-            ahead.append(inside(roots, os.path.join(objects, line), link))
+        named = _lines(roots, f"{objects}/info/alternates", link)
+        ahead.extend(inside(roots, os.path.join(objects, line), link) for line in named)
         link = f"{here}/info/http-alternates"
         if any(_lines(roots, f"{objects}/info/http-alternates", link)):
             raise NotAllowed(f"repo_path: {link} leads out of the allowed directories", hint="remove that file")

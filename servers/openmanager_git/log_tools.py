@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -102,7 +102,7 @@ async def git_log(
         rows: list[CommitRow] = []
         texts = ["Commit history:"]
         size, structured, following = 16, 60, None
-        walked = (repo[one] for one in hashes) if hashes is not None else repo.walk(tip)
+        walked: Any = (repo[one] for one in hashes) if hashes is not None else repo.walk(tip)
         for number, commit in enumerate(_matching(walked, first_s, last_s, author.casefold(), grep.casefold())):
             if number < start:
                 continue
