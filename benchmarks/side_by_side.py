@@ -59,6 +59,11 @@ class Case:
     """A command that does the work without a server."""
 
 
+EVERYTHING = {"max_chars": MOST_CHARS, "limit": 100_000}
+LISTINGS = ("list_directory", "list_directory_with_sizes", "search_files")
+"""Where `limit` counts entries."""
+
+
 @dataclass
 class Times:
     """What one contestant took, round by round."""
@@ -90,7 +95,10 @@ class Contestant:
     def run(self, case: Case, times: Times, calls: int) -> None:
         """Run one block, into `times`."""
         walls_s, line = [], b""
-        more = {"max_chars": MOST_CHARS} if self.whole and "max_chars" in self.server.arguments[case.tool] else {}
+        known = self.server.arguments[case.tool]
+        more = {name: most for name, most in EVERYTHING.items() if self.whole and name in known}
+        if case.tool not in LISTINGS:
+            more.pop("limit", None)
         before_s = self.server.cpu_s()
         for _ in range(calls):
             number = self.numbers[case.name] = self.numbers.get(case.name, -1) + 1
