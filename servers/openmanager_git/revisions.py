@@ -124,7 +124,14 @@ async def hash_of(place: Place, repo: pygit2.Repository, text: str, parameter: s
     """
     checked(text, parameter)
     if _FAR.search(text) and ":" not in text[2:]:
-        done = await read_git(place, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{text}^{{commit}}")
+        done = await read_git(
+            place,
+            "rev-parse",
+            "--verify",
+            "--quiet",
+            "--end-of-options",
+            text if text.startswith(":/") else f"{text}^{{commit}}",
+        )
         written = done.out.decode("ascii", "replace").strip()
         if done.code == 0 and re.fullmatch(r"[0-9a-f]{40}", written):
             return written
