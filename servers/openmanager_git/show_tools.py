@@ -43,11 +43,11 @@ async def git_show(
     named = await revisions.hash_of(place, repo, revision, "revision")
 
     def work() -> CallToolResult:
-        commit = repo[named]
+        commit = revisions.at(repo, named)
         parents = commit.parent_ids
         options: dict[str, Any] = {"context_lines": context_lines}
         if parents and parents[0] in repo:
-            diff = repo[parents[0]].tree.diff_to_tree(commit.tree, **options)
+            diff = revisions.at(repo, str(parents[0])).tree.diff_to_tree(commit.tree, **options)
         else:
             diff = commit.tree.diff_to_tree(swap=True, **options)
         changes = diffs.Changes(repo, place, diff, work_tree=False).pick(diffs.only_path(place, path))
@@ -93,7 +93,7 @@ def _thing(repo: pygit2.Repository, place: Place, revision: str, cursor: str, ma
     path = diffs.only_path(place, path) if path else ""
     tree = revisions.commit(repo, base or "HEAD", "revision").tree
     try:
-        found = tree[path] if path else tree
+        found: Any = tree[path] if path else tree
     except KeyError:
         raise revisions.unknown(repo, revision, "revision") from None
     key = ["thing", place.git_dir, str(tree.id), path]

@@ -66,7 +66,12 @@ async def test_the_first_page_of_a_large_diff_stays_within_its_bound(repo: GitRe
     repo.commit("second", a_txt="word " * 120_000, b_txt="y\n" * 300_000)
     result = await call("git_diff", target="HEAD~1..HEAD")
     assert sum(len(block.text) for block in result.content) <= 10_000
-    assert "cursor=" in result.content[1].text and "was cut" in result.content[1].text
+    assert "cursor=" in result.content[1].text
+    more = re.search(r"cursor=(\S+?)[;\]]", result.content[1].text)
+    assert more is not None
+    result = await call("git_diff", target="HEAD~1..HEAD", cursor=more[1])
+    assert sum(len(block.text) for block in result.content) <= 10_000
+    assert "was cut" in result.content[1].text
     assert result.structured_content is None
 
 

@@ -182,7 +182,7 @@ def test_a_repository_of_another_user_is_refused_with_the_way_out(ground: Ground
         pytest.skip("only root may give files away")
     for path in [ground.inner.path, ground.dot, *ground.dot.rglob("*")]:
         os.chown(path, 12345, 12345)
-    with pytest.raises(NotAllowed, match="safe.directory"):
+    with pytest.raises(NotAllowed, match=r"safe\.directory"):
         find(ground.desk(), "repo")
 
 
