@@ -91,9 +91,9 @@ async def git_diff(
 
     def work() -> CallToolResult:
         only = diffs.only_path(place, path)
-        old_tree = repo[ends[0]].tree
+        old_tree = revisions.at(repo, ends[0]).tree
         if ends[1]:
-            diff = old_tree.diff_to_tree(repo[ends[1]].tree, context_lines=context_lines)
+            diff = old_tree.diff_to_tree(revisions.at(repo, ends[1]).tree, context_lines=context_lines)
         else:
             _need_work_tree(place)
             # Through the index, as Git does it: unchanged files are known by their times and need not be read.
@@ -108,11 +108,9 @@ async def git_diff(
 
 def head_to_index(repo: pygit2.Repository, context_lines: int = 3) -> pygit2.Diff:
     """Compare the last commit with the index; with nothing, if there is no commit yet."""
-    if revisions.unborn(repo):
-        nothing: Any = repo[_EMPTY_TREE]
-        empty: pygit2.Diff = nothing.diff_to_index(repo.index, context_lines=context_lines)
-        return empty
-    return repo.head.peel().tree.diff_to_index(repo.index, context_lines=context_lines)
+    tree: Any = repo[_EMPTY_TREE] if revisions.unborn(repo) else repo.head.peel().tree
+    diff: pygit2.Diff = tree.diff_to_index(repo.index, context_lines=context_lines)
+    return diff
 
 
 def answered(

@@ -102,7 +102,7 @@ class Changes:
             return 0
         if self.work_tree and not old:
             try:
-                return os.lstat(os.path.join(os.fsencode(self.place.work_tree), side.raw_path)).st_size
+                return os.lstat(os.fsencode(self.place.work_tree) + b"/" + side.raw_path).st_size
             except OSError:
                 return 0
         try:

@@ -11,6 +11,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 from openmanager_core.errors import FleetError, InvalidRequest, NotAllowed, Unsupported
 from openmanager_core.text import quoted
@@ -77,10 +78,15 @@ def text_of(roots: Roots, real: str, link: str) -> str | None:
     return os.fsdecode(data)
 
 
+def _from(folder: str, target: str) -> str:
+    """Read a path that is written relative to a directory."""
+    return target if target.startswith("/") else f"{folder}/{target}"
+
+
 def is_git_dir(real: str) -> bool:
     """Tell whether a directory looks like the git dir of a repository or of a linked work tree."""
     return os.path.lexists(f"{real}/HEAD") and (
-        (os.path.isdir(f"{real}/objects") and os.path.isdir(f"{real}/refs")) or os.path.isfile(f"{real}/commondir")
+        (Path(real, "objects").is_dir() and Path(real, "refs").is_dir()) or Path(real, "commondir").is_file()
     )
 
 
@@ -111,7 +117,7 @@ def git_dir_of(roots: Roots, folder: str) -> str | None:
     target = written.removeprefix("gitdir:").strip()
     if not target or "\0" in target or "\n" in target:
         raise InvalidRequest(f"repo_path: {link} names no directory")
-    resolved = inside(roots, os.path.join(os.path.dirname(real), target), link)
+    resolved = inside(roots, _from(real.rpartition("/")[0], target), link)
     if not is_git_dir(resolved):
         raise InvalidRequest(
             f"repo_path: {link} names {quoted(shown_real(roots, resolved))}, which is no git dir",
@@ -126,7 +132,7 @@ def common_dir_of(roots: Roots, git_dir: str) -> str:
     written = text_of(roots, f"{git_dir}/commondir", link)
     if written is None:
         return git_dir
-    return inside(roots, os.path.join(git_dir, written.strip()), link)
+    return inside(roots, _from(git_dir, written.strip()), link)
 
 
 def check_links(roots: Roots, git_dir: str, common_dir: str) -> None:
@@ -152,8 +158,8 @@ def _check_objects(roots: Roots, first: str) -> None:
             for name in _symlinks(folder):
                 inside(roots, f"{folder}/{name}", f"{here}{folder[len(objects) :]}/{shown_path(name)}")
         link = f"{here}/info/alternates"
-        named = _lines(roots, f"{objects}/info/alternates", link)
-        ahead.extend(inside(roots, os.path.join(objects, line), link) for line in named)
+        lines = _lines(roots, f"{objects}/info/alternates", link)
+        ahead += [inside(roots, _from(objects, line), link) for line in lines]
         link = f"{here}/info/http-alternates"
         if any(_lines(roots, f"{objects}/info/http-alternates", link)):
             raise NotAllowed(f"repo_path: {link} leads out of the allowed directories", hint="remove that file")
@@ -192,9 +198,8 @@ def check_submodules(roots: Roots, work_tree: str, index: str, paths: Iterator[s
         The gitlinks of the index; only asked for if the file holds the bytes of one, as reading it costs time.
     """
     try:
-        with open(index, "rb") as file:
-            if _GITLINK not in file.read():
-                return
+        if _GITLINK not in Path(index).read_bytes():
+            return
     except OSError:
         return
     for count, path in enumerate(paths):

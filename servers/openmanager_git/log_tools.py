@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
@@ -102,7 +103,9 @@ async def git_log(
         rows: list[CommitRow] = []
         texts = ["Commit history:"]
         size, structured, following = 16, 60, None
-        walked: Any = (repo[one] for one in hashes) if hashes is not None else repo.walk(tip)
+        walked: Iterator[pygit2.Commit] = (
+            (revisions.at(repo, one) for one in hashes) if hashes is not None else iter(repo.walk(tip))
+        )
         for number, commit in enumerate(_matching(walked, first_s, last_s, author.casefold(), grep.casefold())):
             if number < start:
                 continue
@@ -246,8 +249,6 @@ async def git_branch(
 
 
 def _branch(repo: pygit2.Repository, name: bytes, head: bytes) -> BranchRow:
-    import os
-
     import pygit2
 
     checkpoint()

@@ -54,6 +54,8 @@ class Place:
         Where in the work tree the caller's path pointed, ``""`` at the top.
     roots
         All roots, to check again after opening.
+    opens
+        Real path by which libgit2 opens it: where its ``.git`` stands, or the git dir itself.
     """
 
     path: str
@@ -66,6 +68,7 @@ class Place:
     bare: bool
     prefix: str
     roots: Roots
+    opens: str
 
 
 def find(desk: Desk, repo_path: str) -> Place:
@@ -111,6 +114,7 @@ def reached(desk: Desk, repo_path: str) -> tuple[Place, pygit2.Repository]:
         bare=not work_tree,
         prefix=prefix,
         roots=roots,
+        opens=top or git_dir,
     )
     _check_again(place, repo)
     return place, repo
@@ -124,17 +128,13 @@ def opened(place: Place) -> pygit2.Repository:
     NotFound, NotAllowed, Unsupported
         If the repository has gone or changed since it was found.
     """
-    repo = _open(place.roots, place.work_tree if _has_dot_git(place) else place.git_dir)
+    repo = _open(place.roots, place.opens)
     if (_real(repo.workdir) if repo.workdir else "") != place.work_tree:
         raise NotAllowed(
             f"repository {quoted(place.path)}: its work tree changed while it was being opened", hint="again"
         )
     _check_again(place, repo)
     return repo
-
-
-def _has_dot_git(place: Place) -> bool:
-    return bool(place.work_tree) and os.path.lexists(f"{place.work_tree}/.git")
 
 
 def _start(roots: Roots, repo_path: str) -> str:

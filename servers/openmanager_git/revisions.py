@@ -78,9 +78,19 @@ def commit(repo: pygit2.Repository, text: str, parameter: str) -> pygit2.Commit:
 
     thing = found(repo, text, parameter)
     try:
-        return thing.peel(pygit2.Commit)
+        peeled: pygit2.Commit = thing.peel(pygit2.Commit)
     except (ValueError, pygit2.GitError) as exc:
         raise InvalidRequest(f"{parameter} {quoted(text, 80)} is no commit", hint=_FORMS) from exc
+    return peeled
+
+
+def at(repo: pygit2.Repository, named: str) -> pygit2.Commit:
+    """Give the commit of a whole hash."""
+    import pygit2
+
+    found_one = repo[named]
+    assert isinstance(found_one, pygit2.Commit)
+    return found_one
 
 
 def unknown(repo: pygit2.Repository, text: str, parameter: str, said: str = "") -> NotFound | InvalidRequest:
@@ -91,7 +101,7 @@ def unknown(repo: pygit2.Repository, text: str, parameter: str, said: str = "") 
     if colon and base and path:
         try:
             repo.revparse_single(base)
-        except Exception:
+        except Exception:  # whatever it is, the revision is what is missing
             text = base
         else:
             return NotFound(
@@ -124,7 +134,14 @@ async def hash_of(place: Place, repo: pygit2.Repository, text: str, parameter: s
     """
     checked(text, parameter)
     if _FAR.search(text) and ":" not in text[2:]:
-        done = await read_git(place, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{text}^{{commit}}")
+        done = await read_git(
+            place,
+            "rev-parse",
+            "--verify",
+            "--quiet",
+            "--end-of-options",
+            text if text.startswith(":/") else f"{text}^{{commit}}",
+        )
         written = done.out.decode("ascii", "replace").strip()
         if done.code == 0 and re.fullmatch(r"[0-9a-f]{40}", written):
             return written

@@ -26,7 +26,8 @@ _LINES_AT_ONCE = 2000
 _LINE_SHOWN = 400
 _HEADER = re.compile(rb"([0-9a-f]{40}) \d+ (\d+)")
 _MOST_FOUND = 16 * 1024 * 1024
-_FOUND = re.compile(rb"(\d+)([\x00:=-])(.*)", re.DOTALL)
+# A line that matches has its column too, a line around it has not.
+_FOUND = re.compile(rb"(\d+)\x00(?:(\d+)\x00)?(.*)", re.DOTALL)
 
 
 async def git_blame(
@@ -149,7 +150,7 @@ async def git_grep(
     if revision or place.bare:
         named = await revisions.hash_of(place, repo, revision or "HEAD", "revision")
     only = diffs.only_path(place, path)
-    words: list[str | bytes] = ["grep", "-n", "-I", "--null", "--full-name", "--no-color", "--no-textconv"]
+    words: list[str | bytes] = ["grep", "-n", "-I", "--null", "--column", "--full-name", "--no-color", "--no-textconv"]
     words += ["--no-recurse-submodules", "-E" if regex else "-F", f"-C{context}"]
     words += [] if case_sensitive else ["-i"]
     words += ["-e", pattern, *([named] if named else []), "--", *([os.fsencode(only)] if only else [])]
@@ -185,5 +186,5 @@ def _found(out: bytes, named: str) -> list[tuple[bytes, int, bytes, bool]]:
         path, zero, rest = line.partition(b"\0")
         match = _FOUND.match(rest) if zero else None
         if match is not None:
-            rows.append((path.removeprefix(lead), int(match[1]), match[3], match[2] == b"-"))
+            rows.append((path.removeprefix(lead), int(match[1]), match[3], match[2] is None))
     return rows

@@ -43,11 +43,11 @@ async def git_show(
     named = await revisions.hash_of(place, repo, revision, "revision")
 
     def work() -> CallToolResult:
-        commit: Any = repo[named]
+        commit = revisions.at(repo, named)
         parents = commit.parent_ids
         options: dict[str, Any] = {"context_lines": context_lines}
         if parents and parents[0] in repo:
-            diff = repo[parents[0]].tree.diff_to_tree(commit.tree, **options)
+            diff = revisions.at(repo, str(parents[0])).tree.diff_to_tree(commit.tree, **options)
         else:
             diff = commit.tree.diff_to_tree(swap=True, **options)
         changes = diffs.Changes(repo, place, diff, work_tree=False).pick(diffs.only_path(place, path))

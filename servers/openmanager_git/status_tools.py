@@ -219,7 +219,10 @@ def _text(opening: str, part: list[Row], rows: list[Row], following: str | None)
         if kind != section:
             if section:
                 out.append("")
-            out.append(_HEADS[kind])
+            head = _HEADS[kind]
+            if kind == "unstaged" and any(row[0] == kind and row[1] == "deleted" for row in rows):
+                head = head.replace("git add <file>", "git add/rm <file>")
+            out.append(head)
             section = kind
         label = f"{word + ':':<12}" if kind in ("staged", "unstaged") else f"{word + ':':<17}"
         name = f"{before} -> {path}" if before else path
@@ -227,8 +230,11 @@ def _text(opening: str, part: list[Row], rows: list[Row], following: str | None)
     if part:
         out.append("")
     kinds = {row[0] for row in rows}
+    repo_born = "\nNo commits yet\n" not in opening
     if following:
         out.append(f"({len(rows)} entries in all: go on with cursor={following})")
+    elif not kinds and not repo_born:
+        out.append('nothing to commit (create/copy files and use "git add" to track)')
     elif not kinds:
         out.append("nothing to commit, working tree clean")
     elif "staged" not in kinds and kinds == {"untracked"}:
