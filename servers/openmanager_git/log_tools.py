@@ -1,0 +1,268 @@
+"""Commits one after another, and the branches."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from openmanager_core.errors import InvalidRequest
+from openmanager_core.job import checkpoint, offload
+from openmanager_core.text import visible
+from openmanager_git import diffs, revisions
+from openmanager_git.desk import TheDesk
+from openmanager_git.plumbing import lines_of
+from openmanager_git.reading_parameters import Cursor, Limit, MaxChars, OnlyPath, RepoPath, Revision
+from openmanager_git.repository import reached
+from openmanager_git.show_tools import message_of, person, when
+from openmanager_git.times import instant
+from openmanager_kit import cursors
+from openmanager_kit.answers import MAX_CHARS, Answer, paged
+from openmanager_kit.confined.names import shown_path
+
+if TYPE_CHECKING:
+    import pygit2
+
+_BODY = 2000
+_OLDER_IN_A_ROW = 200
+_FORGED = ("Commit: ", "Author: ", "Date: ", "Message: ")
+
+
+class CommitRow(Answer):
+    """One commit."""
+
+    hash: str
+    author: str
+    email: str
+    date: str
+    subject: str
+    body: str = ""
+
+
+class LogAnswer(Answer):
+    """Commits, newest first."""
+
+    commits: list[CommitRow]
+    next_cursor: str | None
+    text: str = Field(exclude=True)
+
+    def as_text(self) -> str:
+        """Say it in the form that other git servers use."""
+        return self.text
+
+
+async def git_log(
+    desk: TheDesk,
+    repo_path: RepoPath,
+    max_count: Annotated[int, Field(ge=1, le=100_000, description="Most commits")] = 10,
+    start_timestamp: Annotated[str, Field(description="From: ISO 8601, '2 weeks ago', 'Jan 15 2024'")] = "",
+    end_timestamp: Annotated[str, Field(description="To; a day alone is included")] = "",
+    path: OnlyPath = "",
+    author: Annotated[str, Field(description="Part of the name or address")] = "",
+    grep: Annotated[str, Field(description="Part of the message")] = "",
+    revision: Revision = "HEAD",
+    cursor: Cursor = "",
+    max_chars: MaxChars = MAX_CHARS,
+) -> LogAnswer:
+    """Commit history, newest first; revision may be a..b."""
+    place, repo = await offload(reached, desk, repo_path)
+    first_s = instant(start_timestamp, "start_timestamp") if start_timestamp else 0.0
+    last_s = instant(end_timestamp, "end_timestamp", end=True) if end_timestamp else float("inf")
+    if first_s > last_s:
+        raise InvalidRequest(f"start_timestamp {start_timestamp!r} is after end_timestamp {end_timestamp!r}")
+    if revision == "HEAD" and revisions.unborn(repo):
+        return LogAnswer(commits=[], next_cursor=None, text="Commit history:\n(no commits yet)")
+    between = await revisions.range_of(place, repo, revision, "revision")
+    tip = between.new if between else await revisions.hash_of(place, repo, revision, "revision")
+    only = diffs.only_path(place, path)
+    hashes: list[str] | None = None
+    if only or between:
+        wanted = [tip] if between is None else [f"{between.old}{'...' if between.symmetric else '..'}{between.new}"]
+        found = await lines_of(
+            place,
+            ["rev-list", *wanted, "--", *([only.encode(errors="surrogateescape")] if only else [])],
+            what="the history",
+        )
+        hashes = [line.decode("ascii") for line in found]
+    key = [
+        "log",
+        place.git_dir,
+        tip,
+        revision,
+        first_s if "ago" not in start_timestamp else start_timestamp,
+        only,
+        author,
+        grep,
+    ]
+    start = cursors.decode(cursor, key)
+
+    def work() -> LogAnswer:
+        rows: list[CommitRow] = []
+        texts = ["Commit history:"]
+        size, structured, following = 16, 60, None
+        walked = (repo[one] for one in hashes) if hashes is not None else repo.walk(tip)
+        for number, commit in enumerate(_matching(walked, first_s, last_s, author.casefold(), grep.casefold())):
+            if number < start:
+                continue
+            row, text = _row(commit, max_chars // 3)
+            length = len(json.dumps(row.structured(), separators=(",", ":"), ensure_ascii=False)) + 1
+            full = size + len(text) + 1 > max_chars - 120 or structured + length > max_chars - 80
+            if len(rows) >= max_count or (full and rows):
+                following = cursors.encode(number, key)
+                break
+            rows.append(row)
+            texts.append(text)
+            size, structured = size + len(text) + 1, structured + length
+        if following:
+            texts.append(f"(more: go on with cursor={following})")
+        return LogAnswer(commits=rows, next_cursor=following, text="\n".join(texts) + ("" if rows else "\n"))
+
+    return await offload(work)
+
+
+def _matching(
+    walked: Iterator[pygit2.Commit], first_s: float, last_s: float, author: str, grep: str
+) -> Iterator[pygit2.Commit]:
+    older = 0
+    for number, commit in enumerate(walked):
+        if number % 64 == 0:
+            checkpoint()
+        if commit.commit_time < first_s:
+            older += 1
+            if older > _OLDER_IN_A_ROW:  # clocks differ a little; so many in a row are the end
+                return
+            continue
+        older = 0
+        if commit.commit_time > last_s:
+            continue
+        if author and author not in " ".join(person(commit.author)).casefold():
+            continue
+        if grep and grep not in message_of(commit).casefold():
+            continue
+        yield commit
+
+
+def _row(commit: pygit2.Commit, most: int) -> tuple[CommitRow, str]:
+    name, email = person(commit.author)
+    message = message_of(commit)
+    subject, _, body = message.strip("\n").partition("\n")
+    body = body.strip("\n")
+    limit = min(_BODY, most // 2)
+    if len(body) > limit:
+        body = f"{body[:limit]}... [+{len(body) - limit} characters]"
+    row = CommitRow(
+        hash=str(commit.id),
+        author=visible(name[:200]),
+        email=visible(email[:200]),
+        date=when(commit.author),
+        subject=visible(subject[:300]),
+        body=_lines(body),
+    )
+    if len(message) > most:
+        message = f"{message[:most]}... [+{len(message) - most} characters]\n"
+    date = when(commit.author, " ")
+    return row, f"Commit: {row.hash}\nAuthor: {row.author}\nDate: {date}\nMessage: {_lines(message)}\n"
+
+
+def _lines(text: str) -> str:
+    """Show each line; one that looks like a field of ours is set in."""
+    lines = [visible(line.removesuffix("\r")) for line in text.split("\n")]
+    return "\n".join("    " + line if line.startswith(_FORGED) else line for line in lines)
+
+
+class BranchRow(Answer):
+    """One branch."""
+
+    name: str
+    hash: str
+    current: bool = False
+    upstream: str = ""
+
+
+class BranchesAnswer(Answer):
+    """Branches in the order of their names."""
+
+    branches: list[BranchRow]
+    total: int
+    next_cursor: str | None
+    text: str = Field(exclude=True)
+
+    def as_text(self) -> str:
+        """One line each, the current one marked."""
+        return self.text
+
+
+async def git_branch(
+    desk: TheDesk,
+    repo_path: RepoPath,
+    branch_type: Annotated[Literal["local", "remote", "all"], Field(description="Which branches")] = "local",
+    contains: Annotated[str, Field(description="Only those that hold this commit")] = "",
+    not_contains: Annotated[str, Field(description="Only those that do not hold this commit")] = "",
+    limit: Limit = 500,
+    cursor: Cursor = "",
+    max_chars: MaxChars = MAX_CHARS,
+) -> BranchesAnswer:
+    """List branches; the current one is marked with *."""
+    place, repo = await offload(reached, desk, repo_path)
+    spaces = {"local": ["refs/heads/"], "remote": ["refs/remotes/"], "all": ["refs/heads/", "refs/remotes/"]}[
+        branch_type
+    ]
+    kept: set[bytes] | None = None
+    if contains or not_contains:
+        words = ["for-each-ref", "--format=%(refname)"]
+        for option, given in (("contains", contains), ("no-contains", not_contains)):
+            if given:
+                named = await revisions.hash_of(place, repo, given, option.replace("no-", "not_"))
+                words.append(f"--{option}={named}")
+        kept = set(await lines_of(place, [*words, *spaces], what="the branches"))
+
+    def work() -> BranchesAnswer:
+        names = sorted(
+            name for name in repo.raw_listall_references() if name.startswith(tuple(map(str.encode, spaces)))
+        )
+        rows = [name for name in names if kept is None or name in kept]
+        rows.sort(key=lambda name: name.startswith(b"refs/remotes/"))
+        head = (
+            b"" if repo.head_is_detached else str(repo.lookup_reference("HEAD").target).encode(errors="surrogateescape")
+        )
+
+        def build(part: list[bytes], total: int, following: str | None) -> BranchesAnswer:
+            made = [_branch(repo, name, head) for name in part]
+            lines = [f"{'*' if row.current else ' '} {row.name}" for row in made]
+            if head and repo.head_is_unborn and not total:
+                lines = ["(no commits yet)"]
+            elif not head and branch_type != "remote" and kept is None and not cursor:
+                lines.insert(0, f"* (HEAD detached at {str(repo.head.target)[:7]})")
+            if following:
+                lines.append(f"({total} branches in all: go on with cursor={following})")
+            return BranchesAnswer(branches=made, total=total, next_cursor=following, text="\n".join(lines))
+
+        key = ["branch", place.git_dir, branch_type, contains, not_contains]
+        return paged(rows, build, limit=limit, cursor=cursor, key=key, max_chars=max_chars)
+
+    return await offload(work)
+
+
+def _branch(repo: pygit2.Repository, name: bytes, head: bytes) -> BranchRow:
+    import os
+
+    import pygit2
+
+    checkpoint()
+    full = os.fsdecode(name)
+    reference = repo.lookup_reference(full)
+    shown = revisions.short(full)
+    if reference.type == pygit2.enums.ReferenceType.SYMBOLIC:
+        return BranchRow(name=shown_path(f"{shown} -> {revisions.short(str(reference.target))}"), hash="")
+    upstream = ""
+    if full.startswith("refs/heads/"):
+        try:
+            tracked = repo.lookup_branch(shown).upstream
+            upstream = tracked.shorthand if tracked is not None else ""
+        except (KeyError, ValueError, AttributeError, pygit2.GitError):
+            upstream = ""
+    return BranchRow(
+        name=shown_path(shown), hash=str(reference.target), current=name == head, upstream=shown_path(upstream)
+    )
