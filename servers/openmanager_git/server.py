@@ -8,7 +8,6 @@ from openmanager_git.writing_tools import WRITING_TOOLS
 from openmanager_kit.confined.roots import Roots
 from openmanager_kit.registry import ServerSettings
 from openmanager_kit.server import OpenManagerServer
-from openmanager_kit.tools import Tool
 
 INSTRUCTIONS = (
     "Inspects and changes Git repositories inside the allowed directories. Start with git_status; changes_between "
