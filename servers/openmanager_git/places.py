@@ -67,7 +67,8 @@ def address_of(desk: Desk, text: str, parameter: str, *, base: str = "", new: bo
     """
     plain_value(text, parameter, 4000)
     refused = f"{parameter} {quoted(masked(text), 200)}"
-    if _HELPER.match(text):
+    begin = text.partition("/")[0]
+    if _HELPER.match(text) or ("::" in begin and "[" not in begin):
         raise NotAllowed(f"{refused}: addresses that run a helper program are refused", hint=_ALLOWED)
     scheme = _SCHEME.match(text)
     if scheme is not None:

@@ -10,7 +10,6 @@ from openmanager_git.writing_tools import WRITING_TOOLS
 from openmanager_kit.confined.roots import Roots
 from openmanager_kit.registry import ServerSettings
 from openmanager_kit.server import OpenManagerServer
-from openmanager_kit.tools import Tool
 
 INSTRUCTIONS = (
     "Inspects and changes Git repositories inside the allowed directories. Start with git_status; changes_between "
@@ -21,7 +20,7 @@ INSTRUCTIONS = (
 MOST_CHARS = 20_100_000
 """A caller may ask for answers of up to 20,000,000 characters (max_chars), and the facts come on top."""
 
-TOOLS: tuple[Tool, ...] = READING_TOOLS + WRITING_TOOLS
+TOOLS = READING_TOOLS + WRITING_TOOLS
 
 
 def build(settings: ServerSettings) -> OpenManagerServer:
