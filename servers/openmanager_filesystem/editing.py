@@ -47,7 +47,7 @@ class _Unified:
     def __init__(self, text: str) -> None:
         self.text = text.replace("\r\n", "\n") if "\r\n" in text else text
         self._crlf = len(text) - len(self.text)
-        self._pure = self._crlf == self.text.count("\n")
+        self._pure = self._crlf > 0 and self._crlf == self.text.count("\n")
         self._places: list[int] | None = None
         self._original = text
 
@@ -162,7 +162,8 @@ def _by_lines(text: str, old: str, new: str, where: str) -> tuple[int, int, str]
     wanted = [line.strip() for line in wanted_lines]
     lines = text.split("\n")
     stripped = [line.strip() for line in lines]
-    found, at = [], -1
+    found: list[int] = []
+    at = -1
     while any(wanted) and len(found) <= _SHOWN_LINES:
         try:
             at = stripped.index(wanted[0], at + 1)
