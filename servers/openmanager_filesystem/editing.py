@@ -45,9 +45,9 @@ class _Unified:
     """A text with LF line ends, and the way back to the positions of the text as it is."""
 
     def __init__(self, text: str) -> None:
-        self.text = text.replace("\r\n", "\n") if "\r\n" in text else text
+        self.text = text.replace("\r\n", "\n") if "\r" in text else text
         self._crlf = len(text) - len(self.text)
-        self._pure = self._crlf == self.text.count("\n")
+        self._pure = self._crlf > 0 and self._crlf == self.text.count("\n")
         self._places: list[int] | None = None
         self._original = text
 

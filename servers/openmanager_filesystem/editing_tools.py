@@ -84,6 +84,11 @@ def _edit(
 def _decoded(file: Held, raw: bytes, coding: Coding) -> str:
     """Read the text so that every byte of it can be written back."""
     try:
+        if coding.name == "utf-8":  # comes back exactly, and most files are; the second try is for broken ones
+            return str(memoryview(raw)[len(coding.bom) :], "utf-8")
+    except UnicodeDecodeError:
+        pass
+    try:
         text = coding.decode(raw[len(coding.bom) :])
         exact = coding.bom + coding.encode(text) == raw
     except UnicodeError:
@@ -99,11 +104,20 @@ def _decoded(file: Held, raw: bytes, coding: Coding) -> str:
 def _encoded(raw: bytes, old: str, new: str, changes: list[Change], coding: Coding) -> bytes:
     """Take the bytes outside of the changes as they were, and encode what was put in."""
     pieces, before, at = [coding.bom], 0, len(coding.bom)
+    if old.isascii() and len(old) + at == len(raw):  # one byte for each character: nothing to measure
+
+        def size(start: int, end: int) -> int:
+            return end - start
+    else:
+
+        def size(start: int, end: int) -> int:
+            return len(coding.encode(old[start:end]))
+
     for change in changes:
-        kept = len(coding.encode(old[before : change.start]))
+        kept = size(before, change.start)
         put = new[change.new_start : change.new_end]
         # What a later edit left of strange bytes inside of an earlier change is theirs, not the caller's.
         pieces += [raw[at : at + kept], written(put, coding, "newText") if plain(put) else coding.encode(put)]
-        at += kept + len(coding.encode(old[change.start : change.end]))
+        at += kept + size(change.start, change.end)
         before = change.end
     return b"".join([*pieces, raw[at:]])

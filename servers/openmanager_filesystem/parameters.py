@@ -6,6 +6,8 @@ from typing import Annotated
 
 from pydantic import Field
 
+MOST_LINES = 1_000_000_000_000
+
 FilePath = Annotated[str, Field(description="File, absolute or relative to the first allowed directory")]
 AnyPath = Annotated[str, Field(description="File or directory")]
 Encoding = Annotated[str, Field(description="E.g. latin-1; empty: found out", max_length=40)]

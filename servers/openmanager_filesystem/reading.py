@@ -130,7 +130,7 @@ def window(source: Bytes, coding: Coding, position: int, first: int, lines: int,
 
     Whole lines; a first line that does not fit alone is cut within, between two characters.
     """
-    data = source.at(position, most_chars * _WIDEST + _WIDEST)
+    data = source.at(position, max(0, min(most_chars * _WIDEST + _WIDEST, source.size - position)))
     at_end = position + len(data) >= source.size
     if lines >= 0 and data.count(b"\n") >= lines:
         data = data[: nth_end(data, lines)] if lines else b""

@@ -16,7 +16,7 @@ from openmanager_filesystem import reading, versions
 from openmanager_filesystem.decoding import SAMPLE_BYTES, Coding, coding_of, line_end
 from openmanager_filesystem.desk import Desk, TheDesk
 from openmanager_filesystem.media import kind_of
-from openmanager_filesystem.parameters import Encoding, FilePath, MaxChars
+from openmanager_filesystem.parameters import MOST_LINES, Encoding, FilePath, MaxChars
 from openmanager_filesystem.reading import Bytes, Window
 from openmanager_kit import cursors
 from openmanager_kit.answers import MAX_CHARS
@@ -28,10 +28,10 @@ _IN_MEMORY_BYTES = 1024 * 1024
 _FACTS_CHARS = 400
 _LEAST_CHARS = 200
 
-Lines = Annotated[int, Field(ge=-1, description="Lines from the start; -1: not given")]
-TailLines = Annotated[int, Field(ge=-1, description="Lines from the end; -1: not given")]
-Offset = Annotated[int, Field(ge=1, description="First line")]
-Limit = Annotated[int, Field(ge=0, description="Number of lines; 0: all")]
+Lines = Annotated[int, Field(ge=-1, le=MOST_LINES, description="Lines from the start; -1: not given")]
+TailLines = Annotated[int, Field(ge=-1, le=MOST_LINES, description="Lines from the end; -1: not given")]
+Offset = Annotated[int, Field(ge=1, le=MOST_LINES, description="First line")]
+Limit = Annotated[int, Field(ge=0, le=MOST_LINES, description="Number of lines; 0: all")]
 Cursor = Annotated[str, Field(description="Goes on where the last answer was cut")]
 
 

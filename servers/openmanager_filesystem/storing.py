@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 from openmanager_core.errors import Conflict, InvalidRequest, NotAllowed
 from openmanager_core.job import checkpoint
-from openmanager_core.text import quoted
+from openmanager_core.text import quoted, visible
 from openmanager_filesystem import versions
 from openmanager_filesystem.locks import lock_file, one_writer
 from openmanager_filesystem.system import rename_new
@@ -136,10 +136,8 @@ class Held:
                 self.notes.append("its owner could not be kept")
                 with suppress(OSError):
                     os.fchown(fd, -1, old.st_gid)
-        if hasattr(os, "listxattr"):
-            lost = copy_attributes(self.fd, fd)
-            if lost:
-                self.notes.append(f"extended attributes that could not be kept: {', '.join(lost)}")
+        if lost := copy_attributes(self.fd, fd):
+            self.notes.append(f"extended attributes that could not be kept: {', '.join(map(visible, lost))}")
         os.fchmod(fd, old.st_mode & 0o7777)
         if old.st_nlink > 1:
             self.notes.append(f"the file has {old.st_nlink - 1} other name(s) (hard links), which keep the old content")
@@ -210,7 +208,9 @@ def _locked(found: Entry) -> Held:
 
 def copy_attributes(source: int, target: int) -> list[str]:
     """Copy extended attributes, access lists among them; gives the names of those that the system refused."""
-    lost = []
+    lost: list[str] = []
+    if not hasattr(os, "listxattr"):
+        return lost
     try:
         names = os.listxattr(source)
     except OSError:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from openmanager_core.errors import InvalidRequest
+from openmanager_core.errors import InvalidRequest, NotAllowed
 from openmanager_core.job import checkpoint
 from openmanager_core.text import quoted
 from openmanager_filesystem.storing import copy_attributes
@@ -24,6 +25,19 @@ _MAKE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 @contextmanager
 def _opened(name: str, dir_fd: int, flags: int, mode: int = 0o600) -> Iterator[int]:
     fd = os.open(name, flags, mode, dir_fd=dir_fd)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def _source(name: str, dir_fd: int, flags: int) -> Iterator[int]:
+    """Open what is copied; the caller's messages are about the destination."""
+    try:
+        fd = os.open(name, flags, dir_fd=dir_fd)
+    except PermissionError as exc:
+        raise NotAllowed(f"source: {quoted(shown_name(name))}: permission denied; nothing was copied") from exc
     try:
         yield fd
     finally:
@@ -56,12 +70,12 @@ class Copying:
             os.symlink(os.readlink(source, dir_fd=source_fd), target, dir_fd=target_fd)
         elif stat.S_ISDIR(status.st_mode):
             os.mkdir(target, 0o700, dir_fd=target_fd)
-            with _opened(source, source_fd, LISTED) as inside, _opened(target, target_fd, LISTED) as made:
+            with _source(source, source_fd, LISTED) as inside, _opened(target, target_fd, LISTED) as made:
                 for name in os.listdir(inside):  # noqa: PTH208
                     self.copy(name, inside, name, made, level + 1)
                 _dress(inside, made, status)
         elif stat.S_ISREG(status.st_mode):
-            with _opened(source, source_fd, _READ) as read, _opened(target, target_fd, _MAKE) as made:
+            with _source(source, source_fd, _READ) as read, _opened(target, target_fd, _MAKE) as made:
                 if not stat.S_ISREG(os.fstat(read).st_mode):
                     raise InvalidRequest(f"source: {quoted(shown_name(source))} is no regular file any more")
                 self._content(read, made)
@@ -77,13 +91,18 @@ class Copying:
         os.ftruncate(made, size)
         while position < size:
             checkpoint()
+            end = min(size, position + _BLOCK_BYTES)
             try:
                 position = os.lseek(read, position, os.SEEK_DATA)
                 end = min(os.lseek(read, position, os.SEEK_HOLE), position + _BLOCK_BYTES)
-            except OSError:  # only a hole is left, or it has become shorter
-                return
+            except OSError as exc:
+                if exc.errno == errno.ENXIO:  # only a hole is left
+                    return
+                if exc.errno not in (errno.EINVAL, errno.EOPNOTSUPP):  # a file system that knows no holes
+                    raise
             block = os.pread(read, end - position, position)
-            if not block:
+            if not block:  # it has become shorter meanwhile
+                os.ftruncate(made, position)
                 return
             done = 0
             while done < len(block):
@@ -98,9 +117,17 @@ def _dress(source: int, target: int, status: os.stat_result) -> None:
     os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
-def remove(name: str, dir_fd: int) -> int:
-    """Delete an entry with everything below it; links as links. Gives how many entries that were."""
+def remove(name: str, dir_fd: int, level: int = 0) -> int:
+    """Delete an entry with everything below it; links as links. Gives how many entries that were.
+
+    Raises
+    ------
+    InvalidRequest
+        If it is too deep; each level keeps a descriptor open.
+    """
     checkpoint()
+    if level > _MOST_LEVELS:
+        raise InvalidRequest(f"path holds more than {_MOST_LEVELS} levels", hint="the trash, or its inner parts first")
     count = 1
     if not stat.S_ISDIR(os.stat(name, dir_fd=dir_fd, follow_symlinks=False).st_mode):
         os.unlink(name, dir_fd=dir_fd)
@@ -108,7 +135,7 @@ def remove(name: str, dir_fd: int) -> int:
     with _opened(name, dir_fd, LISTED) as inside:
         for entry in os.listdir(inside):  # noqa: PTH208
             with suppress(FileNotFoundError):
-                count += remove(entry, inside)
+                count += remove(entry, inside, level + 1)
     os.rmdir(name, dir_fd=dir_fd)
     return count
 

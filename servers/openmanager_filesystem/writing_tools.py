@@ -12,7 +12,7 @@ from openmanager_core.job import offload
 from openmanager_filesystem import versions
 from openmanager_filesystem.decoding import SAMPLE_BYTES, Coding, coding_of, for_new, written
 from openmanager_filesystem.desk import Desk, TheDesk
-from openmanager_filesystem.parameters import Encoding, FilePath, Version
+from openmanager_filesystem.parameters import MOST_LINES, Encoding, FilePath, Version
 from openmanager_filesystem.reading_tools import binary
 from openmanager_filesystem.storing import MOST_BYTES, Held, held
 from openmanager_kit.answers import Answer
@@ -62,7 +62,7 @@ async def append_file(
 async def insert_lines(
     desk: TheDesk,
     path: FilePath,
-    line: Annotated[int, Field(ge=-1, description="Insert before this line; 0 or -1: at the end")],
+    line: Annotated[int, Field(ge=-1, le=MOST_LINES, description="Insert before this line; 0 or -1: at the end")],
     content: Annotated[str, Field(description="One or more lines", min_length=1)],
     version: Version = "",
     encoding: Encoding = "",

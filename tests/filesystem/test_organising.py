@@ -179,3 +179,32 @@ async def test_names_that_are_no_text_are_read_written_and_moved_as_they_are_sho
     assert file.read_text() == "new"
     text = texts(await call(tmp_path, "move_file", source="\\xff\\n.txt", destination="plain"))[0]
     assert "\\xff\\n.txt" in text and (tmp_path / "plain").read_text() == "new"
+
+
+async def test_a_sparse_file_is_copied_with_its_holes(tmp_path: Path) -> None:
+    with (tmp_path / "a").open("wb") as file:
+        file.write(b"start")
+        file.seek(3 * 1024**3)
+        file.write(b"middle")
+        file.truncate(4 * 1024**3)
+    texts(await call(tmp_path, "copy_path", source="a", destination="b"))
+    status = (tmp_path / "b").stat()
+    assert status.st_size == 4 * 1024**3 and status.st_blocks * 512 < 10_000_000
+    with (tmp_path / "b").open("rb") as file:
+        assert file.read(6) == b"start\0"
+        file.seek(3 * 1024**3)
+        assert file.read(7) == b"middle\0"
+
+
+async def test_a_tree_too_deep_is_refused_for_copying_and_deleting_and_fits_the_trash(tmp_path: Path) -> None:
+    fd = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(220):
+        os.mkdir("d", dir_fd=fd)
+        inner = os.open("d", os.O_RDONLY, dir_fd=fd)
+        os.close(fd)
+        fd = inner
+    os.close(fd)
+    assert "levels" in refusal(await call(tmp_path, "copy_path", source="d", destination="e"))
+    assert "levels" in refusal(await call(tmp_path, "delete_path", path="d", recursive=True, permanent=True))
+    assert inside(tmp_path) == ["d"]
+    texts(await call(tmp_path, "delete_path", path="d", recursive=True))

@@ -17,7 +17,7 @@ from files_served import call, client, inside, refusal, small_disk, texts
 from mcp_types import CallToolResult
 from served import environment
 
-from openmanager_core.errors import Conflict, FleetError
+from openmanager_core.errors import Conflict
 from openmanager_filesystem.storing import held
 from openmanager_kit.confined.roots import Roots
 
@@ -275,12 +275,3 @@ async def test_descriptors_do_not_leak(tmp_path: Path) -> None:
                 await connected.call_tool(tool, arguments)
             counts.append(len(inside(Path("/proc/self/fd"))))
     assert counts[-1] == counts[1]
-
-
-def test_a_protected_file_is_not_replaced(tmp_path: Path) -> None:
-    if os.geteuid() == 0:
-        pytest.skip("root may write anything")
-    (tmp_path / "f").write_text("old")
-    (tmp_path / "f").chmod(0o444)
-    with pytest.raises(FleetError, match="write-protected"), held(Roots.parse([str(tmp_path)]).locate("f")):
-        pass
