@@ -18,6 +18,8 @@ Cursor = Annotated[str, Field(description="Cursor of the last answer")]
 MaxChars = Annotated[int, Field(ge=1000, le=20_000_000, description="Longest answer")]
 Excludes = Annotated[list[str], Field(max_length=100, description="Globs to leave out")]
 
+_compact = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
 FACTS = 700
 """Characters of an answer that are kept for its last block."""
 
@@ -33,7 +35,7 @@ def answer(text: str, facts: Iterable[str], structured: dict[str, Any] | None = 
 
 def length(value: Any) -> int:
     """Measure a value as compact JSON, with the comma behind it."""
-    return len(json.dumps(value, separators=(",", ":"), ensure_ascii=False)) + 1
+    return len(_compact(value)) + 1
 
 
 def how_many(count: int, what: str, many: str = "") -> str:

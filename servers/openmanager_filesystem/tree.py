@@ -153,17 +153,22 @@ class _Growth:
         plain = f'{middle}file"\n{pad}}}'
         fixed = len(head) + len(middle) + len(plain) + _BRACKETS
         above = "/".join(folder.parts) + "/" if folder.parts else ""
-        for entry in scanned(fd):
+        entries = scanned(fd)
+        # One look at all names of a directory: mostly none needs an escape.
+        together = "/".join([entry.name for entry in entries])
+        plain_names = together.isascii() and together.isprintable() and "\\" not in together and '"' not in together
+        for entry in entries:
             name = entry.name
             if self._excluded is not None and self._excluded(above + name):
                 continue
-            shown = quoted_name(shown_name(name))
-            kind = kind_of(entry, fd)
-            if kind == "file":
+            shown = f'"{name}"' if plain_names else quoted_name(shown_name(name))
+            if entry.is_file(follow_symlinks=False):
                 text = head + shown + plain
                 children.append(text)
                 total += len(text) + 2
-            elif kind == "directory":
+                continue
+            kind = kind_of(entry, fd)
+            if kind == "directory":
                 if name == TRASH and TRASH not in self._spot.parts:
                     self._grown.trash = True
                     continue
