@@ -109,13 +109,13 @@ async def git_log(
         for number, commit in enumerate(_matching(walked, first_s, last_s, author.casefold(), grep.casefold())):
             if number < start:
                 continue
-            row, text = _row(commit, max_chars // 3)
-            length = len(json.dumps(row.structured(), separators=(",", ":"), ensure_ascii=False)) + 1
+            fields, text = _row(commit, max_chars // 3)
+            length = len(json.dumps(fields, separators=(",", ":"), ensure_ascii=False)) + 1
             full = size + len(text) + 1 > max_chars - 120 or structured + length > max_chars - 80
             if len(rows) >= max_count or (full and rows):
                 following = cursors.encode(number, key)
                 break
-            rows.append(row)
+            rows.append(CommitRow(**fields))
             texts.append(text)
             size, structured = size + len(text) + 1, structured + length
         if following:
@@ -147,7 +147,7 @@ def _matching(
         yield commit
 
 
-def _row(commit: pygit2.Commit, most: int) -> tuple[CommitRow, str]:
+def _row(commit: pygit2.Commit, most: int) -> tuple[dict[str, str], str]:
     name, email = person(commit.author)
     message = message_of(commit)
     subject, _, body = message.strip("\n").partition("\n")
@@ -155,18 +155,19 @@ def _row(commit: pygit2.Commit, most: int) -> tuple[CommitRow, str]:
     limit = min(_BODY, most // 2)
     if len(body) > limit:
         body = f"{body[:limit]}... [+{len(body) - limit} characters]"
-    row = CommitRow(
-        hash=str(commit.id),
-        author=visible(name[:200]),
-        email=visible(email[:200]),
-        date=when(commit.author),
-        subject=visible(subject[:300]),
-        body=_lines(body),
-    )
+    shown, date = _lines(body), when(commit.author)
+    row = {
+        "hash": str(commit.id),
+        "author": visible(name[:200]),
+        "email": visible(email[:200]),
+        "date": date,
+        "subject": visible(subject[:300]),
+        "body": shown,
+    }
     if len(message) > most:
         message = f"{message[:most]}... [+{len(message) - most} characters]\n"
-    date = when(commit.author, " ")
-    return row, f"Commit: {row.hash}\nAuthor: {row.author}\nDate: {date}\nMessage: {_lines(message)}\n"
+    said = date.replace("T", " ", 1)
+    return row, f"Commit: {row['hash']}\nAuthor: {row['author']}\nDate: {said}\nMessage: {_lines(message)}\n"
 
 
 def _lines(text: str) -> str:
