@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -130,7 +131,32 @@ def patch_text(changes: Changes, number: int, facts: list[str], *, plain: bool) 
     text, encoding = decoded(patch.data)
     if encoding:
         facts.append(f"{quoted(shown_path(path_of(delta.new_file)), 60)} is not UTF-8, read as {encoding}")
+    text = _with_readable_names(text)
     return _plain(text, delta) if plain else text
+
+
+_QUOTED = re.compile(r'"((?:[^"\\\n]|\\.)+)"')
+_OCTAL = re.compile(rb'\\([0-7]{3}|[abtnvfr"\\])')
+_LETTERS = dict(zip(b"abtnvfr", b"\a\b\t\n\v\f\r", strict=True))
+
+
+def _with_readable_names(text: str) -> str:
+    """Show the names in the head of a patch as they are: Git puts them in quotes and writes octal numbers."""
+    end = text.find("\n@@ ")
+    head = text if end < 0 else text[: end + 1]
+    return text if '"' not in head else _QUOTED.sub(_readable, head) + text[len(head) :]
+
+
+def _readable(match: re.Match[str]) -> str:
+    name = _OCTAL.sub(_byte, match[1].encode("utf-8", "surrogateescape"))
+    return shown_path(os.fsdecode(name))
+
+
+def _byte(match: re.Match[bytes]) -> bytes:
+    code = match[1]
+    if len(code) == 3:
+        return bytes([int(code, 8) & 0xFF])
+    return bytes([_LETTERS.get(code[0], code[0])])
 
 
 def _plain(text: str, delta: Any) -> str:

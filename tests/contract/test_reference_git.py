@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,7 +64,8 @@ def call(tool: str, **arguments: Any) -> tuple[str, dict[str, Any]]:
 
 
 def file_headers(text: str) -> list[str]:
-    """The names of a diff's files, before and after."""
+    """The names of a diff's files, before and after; the reference's may be in quotes and octal numbers."""
+    text = re.sub(r'"(.*?)"', lambda name: ast.literal_eval(f'b"{name[1]}"').decode(), text)
     return [line.split("\t")[0] for line in text.splitlines() if line[:4] in ("+++ ", "--- ")]
 
 
@@ -201,7 +203,7 @@ def state(root: Path) -> dict[str, str]:
     """What a change may have touched; hashes of commits depend on when they were made, their trees do not."""
     return {
         "where": git(root, "rev-parse", "--abbrev-ref", "HEAD"),
-        "commits": git(root, "log", "--format=%T %an %ae %B"),
+        "commits": re.sub(r"\n+", "\n", git(root, "log", "--format=%T %an %ae %s %b")),
         "branches": git(root, "for-each-ref", "--format=%(refname) %(subject)"),
         "status": git(root, "status", "--porcelain"),
         "staged": git(root, "diff", "--cached"),

@@ -41,7 +41,7 @@ async def test_the_three_diffs_are_what_git_prints(repo: GitRepo, call: Any) -> 
         ("git_diff", "Diff with HEAD:\n", ["HEAD"]),
     ):
         arguments = {"target": "HEAD"} if name == "git_diff" else {}
-        theirs = repo.git("-c", "core.abbrev=7", "diff", "-M", *words)
+        theirs = repo.git("-c", "core.abbrev=7", "-c", "core.quotePath=false", "diff", "-M", *words)
         ours = (await _whole(call, name, **arguments)).removeprefix(lead).rstrip("\n")
         assert ours == theirs, name
     narrow = await call("git_diff_unstaged", context_lines=0)
