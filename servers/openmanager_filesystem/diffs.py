@@ -12,6 +12,7 @@ from openmanager_filesystem.editing import Change
 
 _CONTEXT = 3
 _REFINED = 400
+_PIECE_CHARS = 20_000
 _FENCES = re.compile("`+")
 _NO_END = "\\ No newline at end of file"
 
@@ -47,24 +48,17 @@ class _Counter:
         return self._line
 
 
-def unified(old: str, new: str, changes: list[Change], name: str, most_chars: int) -> tuple[str, int]:
-    """Write the diff with its header; gives it with how many hunks are cut or left out because they do not fit."""
+def unified(old: str, new: str, changes: list[Change], name: str, most_chars: int) -> tuple[str, bool]:
+    """Write the diff with its header; gives it with whether it had to be cut. What does not fit is not computed."""
     out = [f"Index: {name}", "=" * 67, f"--- {name}\toriginal", f"+++ {name}\tmodified"]
-    used, left = sum(len(line) + 1 for line in out), 0
-    for hunk in _hunks(old, new, changes):
-        size = sum(len(line) + 1 for line in hunk)
-        if left or used + size > most_chars:
-            if not left:  # as much of it as fits: a diff that shows nothing helps nobody
-                for line in hunk:
-                    used += len(line) + 1
-                    if used > most_chars:
-                        break
-                    out.append(line)
-            left += 1
-            continue
-        out += hunk
-        used += size
-    return "\n".join(out), left
+    used = sum(len(line) + 1 for line in out)
+    for hunk in _hunks(old, new, changes, most_chars):
+        for line in hunk:
+            used += len(line) + 1
+            if used > most_chars:
+                return "\n".join(out), True
+            out.append(line)
+    return "\n".join(out), False
 
 
 def fenced(diff: str) -> str:
@@ -74,13 +68,15 @@ def fenced(diff: str) -> str:
     return f"{fence}diff\n{diff}\n{fence}\n\n"
 
 
-def _hunks(old: str, new: str, changes: list[Change]) -> Iterator[list[str]]:
+def _hunks(old: str, new: str, changes: list[Change], most_chars: int) -> Iterator[list[str]]:
     group: list[_Block] = []
+    size = 0
     for block in _blocks(old, new, changes):
-        if group and block.first - group[-1].last > 2 * _CONTEXT:
+        if group and (block.first - group[-1].last > 2 * _CONTEXT or size > most_chars):
             yield _hunk(old, group)
             group = []
         group.append(block)
+        size += sum(map(len, block.old)) + sum(map(len, block.new))
     if group:
         yield _hunk(old, group)
 
@@ -92,7 +88,9 @@ def _blocks(old: str, new: str, changes: list[Change]) -> Iterator[_Block]:
     for change in changes:
         checkpoint()
         spans = _widened(old, change.start, change.end, new, change.new_start, change.new_end)
-        if pending is not None and spans[0] <= pending[1]:
+        if pending is not None and (
+            spans[0] < pending[1] or (spans[0] == pending[1] and pending[1] - pending[0] < _PIECE_CHARS)
+        ):
             pending = (pending[0], max(pending[1], spans[1]), pending[2], max(pending[3], spans[3]))
             continue
         if pending is not None:

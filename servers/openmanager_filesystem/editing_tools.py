@@ -73,11 +73,11 @@ def _edit(
         if old == new:
             changes = []
         data = _encoded(raw, old, new, changes, coding)
-        diff, left = unified(old, new, changes, file.found.spot.shown, max_chars - _FACTS_CHARS)
+        diff, cut = unified(old, new, changes, file.found.spot.shown, max_chars - _FACTS_CHARS)
         now = versions.of_bytes(data) if dry_run or data == raw else file.replace(data)
     facts = [f"version {now}" if not dry_run else "nothing was written (dryRun)", f"{len(data):,} bytes", str(coding)]
     facts += [ends] if (ends := line_end(new)) else []
-    facts += [f"{left} hunks of the diff do not fit: a larger max_chars shows them"] if left else []
+    facts += ["the diff is cut: a larger max_chars shows all of it"] if cut else []
     return blocks(fenced(shown(diff)[0]), f"[{'; '.join([*facts, *file.notes])}]")
 
 

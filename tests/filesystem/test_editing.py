@@ -163,8 +163,8 @@ def test_a_diff_patches_the_old_text_into_the_new(
     assert rebuilt + text[at:] == new
     folder = tmp_path_factory.mktemp("patch")
     (folder / "f").write_text(text)
-    diff, left = unified(text, new, changes, "f", 100_000)
-    assert not left
+    diff, cut = unified(text, new, changes, "f", 100_000)
+    assert not cut
     body = diff.split("\n", 2)[2]
     subprocess.run(["patch", "-s", "-o", "out", "f"], input=f"{body}\n".encode(), cwd=folder, check=True)
     assert (folder / "out").read_text() == new
@@ -174,3 +174,14 @@ def test_the_encoding_is_found_out_from_the_whole_file() -> None:
     assert str(coding_of("é".encode())) == "utf-8"
     assert coding_of(b"a\0b") is None
     assert str(coding_of(b"a\xe9b")) == "cp1252 (guessed)"
+
+
+async def test_a_diff_that_does_not_fit_is_cut_and_says_so(tmp_path: Path) -> None:
+    (tmp_path / "f").write_text("a line\n" * 20_000)
+    edits = [change("a line", "one line", replaceAll=True)]
+    diff, facts = texts(await call(tmp_path, "edit_file", path="f", edits=edits))
+    assert len(diff) + len(facts) <= 10_000 and diff.endswith("\n```\n\n") and "-a line" in diff
+    assert "the diff is cut" in facts and (tmp_path / "f").read_text() == "one line\n" * 20_000
+    edits = [change("one line", "a line", replaceAll=True)]
+    diff, facts = texts(await call(tmp_path, "edit_file", path="f", edits=edits, max_chars=2_000_000))
+    assert "cut" not in facts and diff.count("\n+a line") == 20_000 and "@@ -1,20000 +1,20000 @@" in diff
