@@ -76,18 +76,36 @@ def target(name: str, fd: int) -> str:
     return "?"
 
 
+def names(fd: int) -> list[str]:
+    """List the names in an open directory, in order."""
+    found = os.listdir(fd)
+    found.sort()
+    return found
+
+
+def kind_at(name: str, fd: int) -> str:
+    """Say what an entry is itself; what is gone meanwhile counts as a file."""
+    try:
+        return _kind(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode)
+    except OSError:
+        return "file"
+
+
 def sized(fd: int) -> list[Sized]:
     """List an open directory with sizes; what is gone meanwhile is left out."""
     found = []
-    for i, entry in enumerate(scanned(fd)):
+    regular = stat.S_IFREG
+    for i, name in enumerate(names(fd)):
         if i % _EVERY == 0:
             checkpoint()
-        with suppress(FileNotFoundError):
-            status = entry.stat(follow_symlinks=False)
-            if stat.S_ISREG(status.st_mode):
-                found.append(Sized(entry.name, "file", status.st_size))
-            else:
-                found.append(Sized(entry.name, _kind(status.st_mode), 0))
+        try:
+            status = os.stat(name, dir_fd=fd, follow_symlinks=False)
+        except FileNotFoundError:
+            continue
+        if stat.S_IFMT(status.st_mode) == regular:
+            found.append(Sized(name, "file", status.st_size))
+        else:
+            found.append(Sized(name, _kind(status.st_mode), 0))
     return found
 
 

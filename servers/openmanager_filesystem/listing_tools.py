@@ -42,14 +42,14 @@ def _listed(spot: Spot, limit: int, cursor: str, max_chars: int) -> CallToolResu
     key = ["list_directory", spot.path]
     start = cursors.decode(cursor, key)
     with walk.directory(spot) as fd, failures(spot):
-        found = listing.scanned(fd)
+        found = listing.names(fd)
         page = _Page(start, len(found), limit, max_chars)
-        for entry in found[start : start + limit]:
-            kind = listing.kind_of(entry, fd)
-            row = {"name": shown_name(entry.name), "type": kind}
+        for name in found[start : start + limit]:
+            kind = listing.kind_at(name, fd)
+            row = {"name": shown_name(name), "type": kind}
             line = f"{listing.MARKS[kind]} {row['name']}"
             if kind == "link":
-                row["target"] = listing.target(entry.name, fd)
+                row["target"] = listing.target(name, fd)
                 line += f" -> {row['target']}"
             if not page.add(line, row):
                 break
