@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -176,6 +177,9 @@ def _lines(text: str) -> str:
     return "\n".join("    " + line if line.startswith(_FORGED) else line for line in lines)
 
 
+_FOLLOWS = re.compile(r"branch\..+\.merge", re.DOTALL)
+
+
 class BranchRow(Answer):
     """One branch."""
 
@@ -232,8 +236,16 @@ async def git_branch(
             b"" if repo.head_is_detached else str(repo.lookup_reference("HEAD").target).encode(errors="surrogateescape")
         )
 
+        with_upstream = _with_upstream(repo)
+        seen: dict[bytes, BranchRow] = {}
+
+        def row_of(name: bytes) -> BranchRow:
+            if name not in seen:
+                seen[name] = _branch(repo, name, head, with_upstream)
+            return seen[name]
+
         def build(part: list[bytes], total: int, following: str | None) -> BranchesAnswer:
-            made = [_branch(repo, name, head) for name in part]
+            made = [row_of(name) for name in part]
             lines = [f"{'*' if row.current else ' '} {row.name}" for row in made]
             if head and repo.head_is_unborn and not total:
                 lines = ["(no commits yet)"]
@@ -249,7 +261,13 @@ async def git_branch(
     return await offload(work)
 
 
-def _branch(repo: pygit2.Repository, name: bytes, head: bytes) -> BranchRow:
+def _with_upstream(repo: pygit2.Repository) -> set[str]:
+    """Name the branches whose configuration says what they follow: asking for each costs a look at every file of it."""
+    named = (entry.name for entry in repo.config)
+    return {name[len("branch.") : -len(".merge")] for name in named if _FOLLOWS.fullmatch(name)}
+
+
+def _branch(repo: pygit2.Repository, name: bytes, head: bytes, with_upstream: set[str]) -> BranchRow:
     import pygit2
 
     checkpoint()
@@ -259,7 +277,7 @@ def _branch(repo: pygit2.Repository, name: bytes, head: bytes) -> BranchRow:
     if reference.type == pygit2.enums.ReferenceType.SYMBOLIC:
         return BranchRow(name=shown_path(f"{shown} -> {revisions.short(str(reference.target))}"), hash="")
     upstream = ""
-    if full.startswith("refs/heads/"):
+    if full.startswith("refs/heads/") and shown in with_upstream:
         try:
             tracked = repo.lookup_branch(shown).upstream
             upstream = tracked.shorthand if tracked is not None else ""
