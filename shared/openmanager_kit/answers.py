@@ -19,9 +19,6 @@ A = TypeVar("A", bound="Answer")
 MAX_CHARS = 10_000
 """Longest text and longest compact JSON of a paged answer, in characters."""
 
-_FULL_RATIO = 0.9
-_AIM_RATIO = 0.97
-
 
 class NotFinite(RuntimeWarning):
     """An answer held NaN or an infinity, which JSON does not have; null went out in its place."""
@@ -117,17 +114,14 @@ def paged(
     answer, size = attempt(len(page))
     if size <= max_chars or len(page) <= 1:
         return answer
-    fits, too_many, best, filled = 0, len(page), None, 0
-    guess = len(page) * max_chars // size
-    # Every attempt writes the whole page: one that is nearly full is good enough.
-    while too_many - fits > 1 and filled < _FULL_RATIO * max_chars:
+    fits, too_many, best = 0, len(page), None
+    guess = max(1, len(page) * max_chars // size)
+    while too_many - fits > 1:
         count = min(max(guess, fits + 1), too_many - 1)
         answer, size = attempt(count)
         if size <= max_chars:
-            fits, best, filled = count, answer, size
+            fits, best = count, answer
         else:
             too_many = count
-        guess = min(
-            int(count * _AIM_RATIO * max_chars / size), (fits + too_many) // 2 if size > max_chars else too_many
-        )
+        guess = (fits + too_many) // 2
     return best if best is not None else attempt(1)[0]
