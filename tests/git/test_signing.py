@@ -14,7 +14,7 @@ from git_made import Home, calling
 pytestmark = pytest.mark.anyio
 
 needs_gpg = pytest.mark.skipif(shutil.which("gpg") is None and not os.environ.get("CI"), reason="needs gpg")
-needs_ssh = pytest.mark.skipif(shutil.which("ssh-keygen") is None and not os.environ.get("CI"), reason="needs ssh-keygen")
+needs_ssh = pytest.mark.skipif(shutil.which("ssh-keygen") is None and not os.environ.get("CI"), reason="needs ssh")
 
 
 @pytest.fixture
