@@ -10,9 +10,6 @@ from typing import Annotated, Any
 from mcp_types import CallToolResult, TextContent
 from pydantic import Field
 
-TRASH = ".openmanager-trash"
-"""Where deleted things go; left out of trees and searches."""
-
 Path = Annotated[str, Field(description="Directory")]
 Limit = Annotated[int, Field(ge=1, le=100_000, description="Most entries")]
 Cursor = Annotated[str, Field(description="Cursor of the last answer")]

@@ -48,10 +48,7 @@ def kind_of(entry: os.DirEntry[str], fd: int) -> str:
         return "directory"
     if entry.is_symlink():
         return "link"
-    try:
-        return _kind(os.stat(entry.name, dir_fd=fd, follow_symlinks=False).st_mode)
-    except OSError:
-        return "file"
+    return kind_at(entry.name, fd)
 
 
 def _kind(mode: int) -> str:

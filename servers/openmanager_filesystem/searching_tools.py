@@ -19,7 +19,6 @@ from openmanager_filesystem import globs
 from openmanager_filesystem.desk import TheDesk
 from openmanager_filesystem.find_parameters import (
     FACTS,
-    TRASH,
     Cursor,
     Excludes,
     Limit,
@@ -32,6 +31,7 @@ from openmanager_filesystem.find_parameters import (
 )
 from openmanager_filesystem.ripgrep import Match, Page, Reader, messages
 from openmanager_filesystem.searching import SECONDS, Held, opened, ripgrep, walked, working_directory
+from openmanager_filesystem.trash import TRASH
 from openmanager_kit import child, cursors
 from openmanager_kit.confined import walk
 from openmanager_kit.confined.names import shown_path

@@ -5,19 +5,13 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import platform
 import struct
+
+from openmanager_kit.confined.beneath import libc
 
 _NO_REPLACE = 1
 _NOFOLLOW, _BTIME = 0x100, 0x800
 _BORN_AT = 80
-
-
-def _load() -> ctypes.CDLL | None:
-    return ctypes.CDLL(None, use_errno=True) if platform.system() == "Linux" else None
-
-
-_libc = _load()
 
 
 def rename_new(source: str, source_fd: int, name: str, dir_fd: int, *, directory: bool) -> None:
@@ -28,7 +22,7 @@ def rename_new(source: str, source_fd: int, name: str, dir_fd: int, *, directory
     FileExistsError
         If the new name is taken.
     """
-    function = getattr(_libc, "renameat2", None)
+    function = getattr(libc, "renameat2", None)
     if function is not None:
         if function(source_fd, os.fsencode(source), dir_fd, os.fsencode(name), _NO_REPLACE) == 0:
             return
@@ -51,7 +45,7 @@ def rename_new(source: str, source_fd: int, name: str, dir_fd: int, *, directory
 
 def born_s(name: str, dir_fd: int) -> float | None:
     """Tell when a file was made, in Unix seconds; None where the system does not know."""
-    function = getattr(_libc, "statx", None)
+    function = getattr(libc, "statx", None)
     if function is None:
         return None
     buffer = ctypes.create_string_buffer(256)

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from json.encoder import encode_basestring as quoted_name
 
 from openmanager_core.job import checkpoint
-from openmanager_filesystem.find_parameters import FACTS, TRASH, how_many, problems
+from openmanager_filesystem.find_parameters import FACTS, how_many, problems
 from openmanager_filesystem.listing import kind_of, scanned, target
+from openmanager_filesystem.trash import TRASH
 from openmanager_kit.confined import walk
 from openmanager_kit.confined.below import open_below
 from openmanager_kit.confined.names import shown_name, shown_path

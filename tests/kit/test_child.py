@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import anyio
@@ -32,6 +33,14 @@ def gone(pid: int, within_s: float = 5.0) -> bool:
             return True
         time.sleep(0.01)
     return False
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    """Look until something has happened."""
+    end = time.monotonic() + 20
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 @pytest.mark.anyio
@@ -104,7 +113,7 @@ async def test_a_program_that_is_not_there_is_named() -> None:
 
 
 def test_children_end_when_the_process_is_ended_the_hard_way(tmp_path: Path) -> None:
-    note = tmp_path / "pid"
+    note, told = tmp_path / "pid", tmp_path / "told"
     code = f"""
 import asyncio, os, signal, sys
 from openmanager_kit import child
@@ -112,7 +121,7 @@ from openmanager_kit.hosting.leaving import Leaving, on_signals
 
 async def main():
     async with child.child(["sleep", "60"]) as running:
-        with on_signals(Leaving(), lambda: None):
+        with on_signals(Leaving(), lambda: open({str(told)!r}, "w").close()):
             open({str(note)!r}, "w").write(str(running._process.pid))
             await asyncio.sleep(60)
 
@@ -120,12 +129,9 @@ asyncio.run(main())
 """
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     process = subprocess.Popen([sys.executable, "-c", code], env=env)
-    end = time.monotonic() + 20
-    while not (note.exists() and note.read_text()):
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    wait_until(lambda: note.exists() and note.read_text() != "")
     process.send_signal(signal.SIGTERM)
-    time.sleep(0.05)
+    wait_until(told.exists)
     process.send_signal(signal.SIGTERM)
     assert process.wait(10) == 128 + signal.SIGTERM
     assert gone(int(note.read_text()))

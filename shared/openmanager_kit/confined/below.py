@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 from collections.abc import Sequence
 
-from openmanager_kit.confined import walk
+from openmanager_kit.confined import beneath, walk
 from openmanager_kit.confined.refusals import LISTED
 
 _LONGEST = 3900
-_HOW = walk._How(LISTED, 0, walk._BENEATH | walk._NO_MAGICLINKS | walk._NO_SYMLINKS)
 
 
 def open_below(fd: int, parts: Sequence[str]) -> int:
@@ -22,12 +20,11 @@ def open_below(fd: int, parts: Sequence[str]) -> int:
     OSError
         If it is missing, no directory, closed to us, or a link lies on the way (``ELOOP``, ``ENOTDIR``).
     """
-    path = os.fsencode("/".join(parts))
-    if walk._libc is not None and 0 < len(path) <= _LONGEST:
-        opened = walk._libc.syscall(walk._OPENAT2, fd, path, ctypes.byref(_HOW), ctypes.sizeof(_HOW))
+    if beneath.libc is not None and 0 < len(os.fsencode("/".join(parts))) <= _LONGEST:
+        opened = beneath.open_in_one_call(fd, parts, LISTED)
         if opened >= 0:
-            return int(opened)
-        number = ctypes.get_errno()
+            return opened
+        number = -opened
         if number not in (errno.ENOSYS, errno.EPERM, errno.EAGAIN):
             raise OSError(number, os.strerror(number))
     at = os.dup(fd)

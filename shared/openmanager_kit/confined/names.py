@@ -11,7 +11,6 @@ very same entry again:
 
 from __future__ import annotations
 
-import os
 import re
 
 from openmanager_core.text import visible
@@ -66,8 +65,3 @@ def shown_path(path: str) -> str:
     if path.isascii() and path.isprintable() and "\\" not in path:
         return path
     return "/".join(shown_name(part) for part in path.split("/"))
-
-
-def encoded(name: str) -> bytes:
-    """Give the bytes of a name for the file system."""
-    return os.fsencode(name)

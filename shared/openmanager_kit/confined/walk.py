@@ -8,10 +8,8 @@ by a path: callers get the parent's descriptor and a name.
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
-import platform
 import stat
 from collections import deque
 from collections.abc import Iterator
@@ -21,6 +19,7 @@ from typing import NoReturn
 
 from openmanager_core.errors import InvalidRequest, NotAllowed
 from openmanager_core.text import quoted
+from openmanager_kit.confined import beneath
 from openmanager_kit.confined.names import meant_names, shown_path
 from openmanager_kit.confined.refusals import LISTED, failures, kind, missing
 from openmanager_kit.confined.roots import Parts, Root, Roots, Spot, parts_of
@@ -168,9 +167,8 @@ def open_root(root: Root) -> int:
         # It was free of links at the start. A root inside of another may have been replaced by one since then.
         fd = os.open("/", DIRECTORY)
         below = root.parts
-        if _libc is not None and below:
-            path = os.fsencode("/".join(below))
-            found = int(_libc.syscall(_OPENAT2, fd, path, ctypes.byref(_HOW), ctypes.sizeof(_HOW)))
+        if beneath.libc is not None and below:
+            found = beneath.open_in_one_call(fd, below, DIRECTORY)
             if found >= 0:
                 os.close(fd)
                 return found
@@ -187,27 +185,10 @@ def open_root(root: Root) -> int:
 
 # -- the fast way ------------------------------------------------------------------------------------------------
 
-_BENEATH, _NO_MAGICLINKS, _NO_SYMLINKS = 0x08, 0x02, 0x04
-_OPENAT2 = 437  # the same on every architecture that Python runs on
-
-
-class _How(ctypes.Structure):
-    _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
-
-
-_HOW = _How(DIRECTORY, 0, _BENEATH | _NO_MAGICLINKS | _NO_SYMLINKS)
-
-
-def _load() -> ctypes.CDLL | None:
-    return ctypes.CDLL(None, use_errno=True) if platform.system() == "Linux" else None
-
-
-_libc = _load()
-
 
 def _quickly(spot: Spot, follow: bool) -> Entry | None:
     """Hold the place if no link lies on the way; None if one does, or this system cannot tell in one call."""
-    if _libc is None or any("\\" in part for part in spot.parts):
+    if beneath.libc is None or any("\\" in part for part in spot.parts):
         return None
     root_fd = open_root(spot.root)
     try:
@@ -215,8 +196,7 @@ def _quickly(spot: Spot, follow: bool) -> Entry | None:
             return _at_root(os.dup(root_fd), spot)
         *above, name = spot.parts
         if above:
-            path = os.fsencode("/".join(above))
-            fd = _libc.syscall(_OPENAT2, root_fd, path, ctypes.byref(_HOW), ctypes.sizeof(_HOW))
+            fd = beneath.open_in_one_call(root_fd, above, DIRECTORY)
             if fd < 0:
                 return None
         else:
