@@ -7,7 +7,7 @@ import errno
 import os
 import struct
 
-from openmanager_kit.confined.beneath import libc
+from openmanager_kit.confined.syscalls import libc
 
 _NO_REPLACE = 1
 _NOFOLLOW, _BTIME = 0x100, 0x800

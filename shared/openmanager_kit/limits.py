@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+_LONG_ANSWER_CHARS = 20_100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +27,7 @@ class Limits:
     waiting: int = 1000
     threads: int = 32
     answer_chars: int = 400_000
+
+    def with_long_answers(self) -> Limits:
+        """Make room for tools whose callers may ask for answers of up to 20,000,000 characters, with facts on top."""
+        return replace(self, answer_chars=max(self.answer_chars, _LONG_ANSWER_CHARS))

@@ -14,14 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openmanager_core.errors import FleetError, InvalidRequest, NotAllowed, NotFound
-from openmanager_kit.confined import beneath, walk
+from openmanager_kit.confined import syscalls, walk
 from openmanager_kit.confined.roots import Roots
 
 
 @pytest.fixture(params=["one call", "step by step"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "step by step":
-        monkeypatch.setattr(beneath, "libc", None)
+        monkeypatch.setattr(syscalls, "libc", None)
     return str(request.param)
 
 
@@ -202,8 +202,8 @@ def test_every_path_leads_where_realpath_says_or_is_refused(
     roots = Roots.parse([str(root)])
     real = os.path.realpath(os.path.normpath(root / path))  # ".." is taken literally, then links are followed
     within = real == str(root) or real.startswith(f"{root}/")
-    libc = beneath.libc
-    beneath.libc = libc if quick else None
+    libc = syscalls.libc
+    syscalls.libc = libc if quick else None
     try:
         with walk.entry(roots.locate(path)) as found:
             assert within
@@ -214,4 +214,4 @@ def test_every_path_leads_where_realpath_says_or_is_refused(
     except FleetError:
         assert not within or not Path(os.path.normpath(root / path)).exists()  # as the system sees it
     finally:
-        beneath.libc = libc
+        syscalls.libc = libc

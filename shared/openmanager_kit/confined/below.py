@@ -6,7 +6,7 @@ import errno
 import os
 from collections.abc import Sequence
 
-from openmanager_kit.confined import beneath, walk
+from openmanager_kit.confined import syscalls, walk
 from openmanager_kit.confined.refusals import LISTED
 
 _LONGEST = 3900
@@ -20,8 +20,8 @@ def open_below(fd: int, parts: Sequence[str]) -> int:
     OSError
         If it is missing, no directory, closed to us, or a link lies on the way (``ELOOP``, ``ENOTDIR``).
     """
-    if beneath.libc is not None and 0 < len(os.fsencode("/".join(parts))) <= _LONGEST:
-        opened = beneath.open_in_one_call(fd, parts, LISTED)
+    if syscalls.libc is not None and 0 < len(os.fsencode("/".join(parts))) <= _LONGEST:
+        opened = syscalls.open_in_one_call(fd, parts, LISTED)
         if opened >= 0:
             return opened
         number = -opened

@@ -19,7 +19,7 @@ from typing import NoReturn
 
 from openmanager_core.errors import InvalidRequest, NotAllowed
 from openmanager_core.text import quoted
-from openmanager_kit.confined import beneath
+from openmanager_kit.confined import syscalls
 from openmanager_kit.confined.names import meant_names, shown_path
 from openmanager_kit.confined.refusals import LISTED, failures, kind, missing
 from openmanager_kit.confined.roots import Parts, Root, Roots, Spot, parts_of
@@ -167,8 +167,8 @@ def open_root(root: Root) -> int:
         # It was free of links at the start. A root inside of another may have been replaced by one since then.
         fd = os.open("/", DIRECTORY)
         below = root.parts
-        if beneath.libc is not None and below:
-            found = beneath.open_in_one_call(fd, below, DIRECTORY)
+        if syscalls.libc is not None and below:
+            found = syscalls.open_in_one_call(fd, below, DIRECTORY)
             if found >= 0:
                 os.close(fd)
                 return found
@@ -188,7 +188,7 @@ def open_root(root: Root) -> int:
 
 def _quickly(spot: Spot, follow: bool) -> Entry | None:
     """Hold the place if no link lies on the way; None if one does, or this system cannot tell in one call."""
-    if beneath.libc is None or any("\\" in part for part in spot.parts):
+    if syscalls.libc is None or any("\\" in part for part in spot.parts):
         return None
     root_fd = open_root(spot.root)
     try:
@@ -196,7 +196,7 @@ def _quickly(spot: Spot, follow: bool) -> Entry | None:
             return _at_root(os.dup(root_fd), spot)
         *above, name = spot.parts
         if above:
-            fd = beneath.open_in_one_call(root_fd, above, DIRECTORY)
+            fd = syscalls.open_in_one_call(root_fd, above, DIRECTORY)
             if fd < 0:
                 return None
         else:
