@@ -10,11 +10,14 @@ from typing import Any
 
 from mcp.client import Client
 
-from openmanager_core.source import SourceSettings
+from openmanager_core.source import SourceSettings, open_source
+from openmanager_core.source.base import Source
+from openmanager_core.source.simulated import SimulatedSource
 from openmanager_kit.registry import ServerSettings
 from openmanager_local.server import build
 
-INCIDENT_AT_S = 1_790_000_000.0
+AT_S = 1_790_000_000.0
+"""What time it is for the simulator in these tests: chance spikes of a quiet fleet then fall the same in every run."""
 
 
 def settings(source: SourceSettings | None = None, home: Path | None = None) -> ServerSettings:
@@ -26,11 +29,18 @@ def settings(source: SourceSettings | None = None, home: Path | None = None) -> 
 
 @asynccontextmanager
 async def fleet_client(
-    source: SourceSettings | None = None, home: Path | None = None, mode: str = "auto"
+    source: SourceSettings | None = None, home: Path | None = None, mode: str = "auto", at_s: float = AT_S
 ) -> AsyncIterator[Client]:
-    """A connected client; close it in the test that opened it."""
+    """A connected client, for which it is `at_s` if the fleet is simulated; close it in the test that opened it."""
+
+    def opener(wanted: SourceSettings) -> Source:
+        if wanted.kind == "simulator":
+            return SimulatedSource.from_settings(wanted, clock=lambda: at_s)
+        return open_source(wanted)
+
     with tempfile.TemporaryDirectory() as empty:
-        async with Client(build(settings(source, home or Path(empty))), mode=mode) as client:  # type: ignore[arg-type]
+        server = build(settings(source, home or Path(empty)), opener)
+        async with Client(server, mode=mode) as client:  # type: ignore[arg-type]
             yield client
 
 

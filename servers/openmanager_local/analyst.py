@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,10 +55,15 @@ class Analyst:
         Which source to open.
     home
         Folder of the Ledger; None keeps nothing.
+    opener
+        Opens the source, once; for one with a clock of its own.
     """
 
-    def __init__(self, source: SourceSettings, home: Path | None) -> None:
+    def __init__(
+        self, source: SourceSettings, home: Path | None, opener: Callable[[SourceSettings], Source] = open_source
+    ) -> None:
         self.settings = source
+        self._opener = opener
         self._home = home
         self._source: Source | None = None
         self._ledger: Ledger | None = None
@@ -81,7 +86,7 @@ class Analyst:
         if self._source is None:
             async with self._once():
                 if self._source is None:
-                    self._source = await offload(open_source, self.settings)
+                    self._source = await offload(self._opener, self.settings)
         return self._source
 
     async def simulator(self) -> SimulatedSource:

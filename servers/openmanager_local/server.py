@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from openmanager_core.source import SourceSettings, open_source
 from openmanager_kit.registry import ServerSettings
 from openmanager_kit.server import OpenManagerServer
 from openmanager_kit.tools import Tool, reads, writes
@@ -24,6 +28,9 @@ from openmanager_local.incident_tools import (
 from openmanager_local.prompts import add_prompts
 from openmanager_local.resources import add_resources
 from openmanager_local.series_tools import capacity_outlook, forecast_metric, query_metrics
+
+if TYPE_CHECKING:
+    from openmanager_core.source.base import Source
 
 INSTRUCTIONS = (
     "Analyses a fleet of servers. Begin with fleet_overview; then find_root_cause and recommend_actions when something "
@@ -58,9 +65,9 @@ SIMULATOR_TOOLS: tuple[Tool, ...] = (
 TOOLS = READING_TOOLS + SIMULATOR_TOOLS
 
 
-def build(settings: ServerSettings) -> OpenManagerServer:
-    """Make the server over the source that the settings name; nothing is opened before the first call."""
-    analyst = Analyst(settings.source, settings.home)
+def build(settings: ServerSettings, opener: Callable[[SourceSettings], Source] = open_source) -> OpenManagerServer:
+    """Make the server over the source that `opener` opens from the settings; nothing is opened before the first call."""
+    analyst = Analyst(settings.source, settings.home, opener)
     server = OpenManagerServer(
         "openmanager-local",
         title="OpenManager fleet analyst",

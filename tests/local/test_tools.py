@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from fleet_client import ask, fleet_client, refused, text_of
+from fleet_client import AT_S, ask, fleet_client, refused, text_of
 
 from openmanager_core.source import SourceSettings
 
@@ -101,6 +101,20 @@ async def test_an_injected_fault_is_found_named_and_gone_when_cleared() -> None:
         gone = await ask(client, "clear_faults", fault_id=made["faults"][0]["id"])
         assert gone["faults"] == []
         assert "not_found" in await refused(client, "clear_faults", fault_id="fault-99")
+
+
+@pytest.mark.anyio
+async def test_at_any_hour_a_quiet_fleet_is_called_quiet_and_a_fault_is_the_first_cause() -> None:
+    quiet = named = 0
+    hours = [AT_S + n * 8_117 for n in range(12)]
+    for at_s in hours:
+        async with fleet_client(at_s=at_s) as client:
+            quiet += not (await ask(client, "find_root_cause"))["causes"]
+            victim = (await ask(client, "list_servers", type="database"))["servers"][0]["id"]
+            await ask(client, "inject_fault", kind="cpu_saturation", target=victim, severity=1.0, started="now-20m")
+            causes = (await ask(client, "find_root_cause"))["causes"]
+            named += bool(causes) and victim in (causes[0]["node"], *causes[0]["explains"])
+    assert min(quiet, named) >= 0.9 * len(hours), (quiet, named)
 
 
 @pytest.mark.anyio
