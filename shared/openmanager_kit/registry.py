@@ -12,6 +12,7 @@ from openmanager_core.source.settings import SourceSettings
 from openmanager_kit.limits import Limits
 
 if TYPE_CHECKING:
+    from openmanager_kit.hosting.gateway import Gateway
     from openmanager_kit.profile import Profile
     from openmanager_kit.server import OpenManagerServer
     from openmanager_kit.tools import Tool
@@ -90,6 +91,17 @@ def build_server(profile: Profile, name: str) -> OpenManagerServer:
     settings = settings_for(profile, name)
     server: OpenManagerServer = _module(name).build(settings)
     return server
+
+
+def build_gateway(profile: Profile) -> Gateway:
+    """Join every server of a profile; one that cannot be built is missing there, and the gateway says why."""
+    from functools import partial
+
+    from openmanager_kit.hosting.gateway import Gateway
+    from openmanager_kit.hosting.members import gathered
+
+    names = profile.servers
+    return Gateway(gathered((name, partial(build_server, profile, name)) for name in names), limits=profile.limits)
 
 
 def tools_of(name: str) -> tuple[Tool, ...]:

@@ -1,4 +1,4 @@
-"""``openmanager serve NAME``: one server, over standard input and output or over HTTP."""
+"""``openmanager serve [NAME]``: one server, or all of a profile as one, over standard input and output or over HTTP."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from openmanager_kit.registry import WITH_ROOTS
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("name", metavar="NAME", help="the server, for example openmanager-local")
+    parser.add_argument(
+        "name", metavar="NAME", nargs="?", default="",
+        help="the server, for example openmanager-local; without one, every server of the profile in one process",
+    )  # fmt: skip
     parser.add_argument(
         "directories", metavar="DIR", nargs="*", help="filesystem and git: further roots, as --root takes them"
     )
@@ -32,11 +35,11 @@ def run(args: argparse.Namespace) -> int:
     gc.disable()
     from openmanager_kit import logs
     from openmanager_kit.profile import load_profile
-    from openmanager_kit.registry import build_server
+    from openmanager_kit.registry import build_gateway, build_server
 
     profile = load_profile(args.config or "", _flags(args), os.environ)
     logs.configure(profile.log_level)
-    server = build_server(profile, args.name)
+    server = build_server(profile, args.name) if args.name else build_gateway(profile)
     if profile.http.enabled:
         from openmanager_kit.hosting.http import serve_http as http
 
@@ -61,7 +64,7 @@ def _collect_again() -> None:
 def _flags(args: argparse.Namespace) -> Mapping[str, Any]:
     flags = dict(options.flags_of(args))
     if args.directories:
-        if args.name not in WITH_ROOTS:
+        if args.name and args.name not in WITH_ROOTS:
             raise ConfigError(f"{args.name} takes no directories, got {args.directories[0]!r}")
         flags["roots"] = [*(flags.get("roots") or []), *args.directories]
     if args.stdio:
