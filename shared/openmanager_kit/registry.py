@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,15 +94,24 @@ def build_server(profile: Profile, name: str) -> OpenManagerServer:
     return server
 
 
-def build_gateway(profile: Profile) -> Gateway:
-    """Join every server of a profile; one that cannot be built is missing there, and the gateway says why."""
-    from functools import partial
+def build_gateway(profile: Profile, state_key: bytes = b"") -> Gateway:
+    """Join every server of a profile; one that cannot be built is missing there, and the gateway says why.
 
+    `state_key`, of 32 bytes, lets several processes continue each other's calls; without one each has its own.
+    """
     from openmanager_kit.hosting.gateway import Gateway
     from openmanager_kit.hosting.members import gathered
 
-    names = profile.servers
-    return Gateway(gathered((name, partial(build_server, profile, name)) for name in names), limits=profile.limits)
+    def build(name: str) -> OpenManagerServer:
+        server = build_server(profile, name)
+        if state_key:
+            server.seal_with(state_key)
+        return server
+
+    gateway = Gateway(gathered((name, partial(build, name)) for name in profile.servers), limits=profile.limits)
+    if state_key:
+        gateway.seal_with(state_key)
+    return gateway
 
 
 def tools_of(name: str) -> tuple[Tool, ...]:

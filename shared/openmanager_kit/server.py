@@ -20,6 +20,7 @@ from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ToolError
+from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity
 from mcp.server.subscriptions import ToolsListChanged
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
@@ -53,6 +54,7 @@ from openmanager_kit.calls import BoundTool, Busy, refuse_if_too_large
 from openmanager_kit.limits import Limits
 from openmanager_kit.schemas import Schema
 from openmanager_kit.tools import DEADLINE_S, Tool
+from openmanager_kit.watchers import Call, Watcher, watched
 
 Entry = TypeVar("Entry")
 
@@ -123,6 +125,8 @@ class OpenManagerServer(MCPServer[Any]):
         self._waiting = 0
         self.room: Callable[[], Awaitable[None]] | None = None
         """Set by a transport: waits while its client is so far behind that answers pile up."""
+        self.watchers: list[Watcher] = []
+        """See each call of a tool; the first is the outermost."""
         self._bound: dict[str, BoundTool] = {}
         self._aliases: dict[str, str] = {}
         with logs.left_alone():
@@ -135,6 +139,12 @@ class OpenManagerServer(MCPServer[Any]):
             )
         for tool in tools:
             self.add(tool)
+
+    def seal_with(self, key: bytes) -> None:
+        """Seal what a call asks its client to send back with this key of 32 bytes, which other workers have too."""
+        middleware = self._lowlevel_server.middleware
+        at = next(n for n, one in enumerate(middleware) if isinstance(one, RequestStateBoundary))
+        middleware[at] = RequestStateBoundary(RequestStateSecurity(keys=[key]), default_audience=self.name)
 
     # -- the inventory ---------------------------------------------------------------------------------------
 
@@ -240,10 +250,11 @@ class OpenManagerServer(MCPServer[Any]):
             raise MCPError(code=INVALID_PARAMS, message=f"Unknown tool: {shown(name)}{hint}")
         ctx = context or Context(mcp_server=self, subscriptions=self._subscriptions)
         try:
-            kwargs = bound.arguments.check(arguments)
-            result = await bound.run(kwargs, ctx, self._threads, partial(self._turn, bound))
-            refuse_if_too_large(result, self.limits)
-            return result
+            async with watched(Call(self.name, bound.tool, arguments, ctx), self.watchers):
+                kwargs = bound.arguments.check(arguments)
+                result = await bound.run(kwargs, ctx, self._threads, partial(self._turn, bound))
+                refuse_if_too_large(result, self.limits)
+                return result
         except FleetError as exc:
             raise ToolError(str(exc)) from exc
         except JobCancelled as exc:

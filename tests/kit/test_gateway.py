@@ -46,16 +46,18 @@ def toy(name: str, *, page: bool = False) -> OpenManagerServer:
     tools = [reads(which, "Which")] + ([reads(only_here, "Only here").formerly("here")] if name == "one" else [])
     server = OpenManagerServer(name, tools=tools, state=name, instructions=f"about {name}")
     if page:
-        server.add_tool(slow, name=f"draw_{name}", meta={"ui": {"resourceUri": "ui://view"}, "ui/resourceUri": "ui://view"})
+        server.add_tool(
+            slow, name=f"draw_{name}", meta={"ui": {"resourceUri": "ui://view"}, "ui/resourceUri": "ui://view"}
+        )
 
         @server.resource("ui://view", mime_type="text/html")
         async def view() -> str:
             return f"<p>{name}</p>"
 
-    @server.resource(f"{name}://things/{{id}}")
-    async def thing(id: str) -> str:
+    @server.resource(f"{name}://things/{{key}}")
+    async def thing(key: str) -> str:
         """A thing."""
-        return f"{name} {id}"
+        return f"{name} {key}"
 
     @server.prompt()
     def guide(topic: str) -> str:

@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from openmanager_core.errors import ConfigError, FleetError
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "serve": ("openmanager_kit.cli.serve", "Serve one MCP server, over stdio or HTTP"),
+    "serve": ("openmanager_kit.cli.serve", "Serve one MCP server, or a profile's as one, over stdio or HTTP"),
+    "up": ("openmanager_kit.cli.up", "Serve a whole profile over HTTP, and keep it running"),
+    "status": ("openmanager_kit.cli.status", "Ask a running service whether its servers are ready"),
     "client-config": ("openmanager_kit.cli.client_config", "Print what an MCP client needs to know"),
     "demo": ("openmanager_local.demo", "Break a simulated fleet and analyse it through MCP, as make run does"),
     "report": ("openmanager_local.report_command", "Report on the fleet: terminal, Markdown or JSON"),

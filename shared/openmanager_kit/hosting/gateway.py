@@ -251,10 +251,13 @@ class Gateway(OpenManagerServer):
         return await self._to_owner("resources/unsubscribe", ctx, params)
 
     async def _to_owner(
-        self, method: str, ctx: ServerRequestContext[Any, Any], params: SubscribeRequestParams | UnsubscribeRequestParams
+        self,
+        method: str,
+        ctx: ServerRequestContext[Any, Any],
+        params: SubscribeRequestParams | UnsubscribeRequestParams,
     ) -> EmptyResult:
         route = self._owner(params.uri)
-        entry = route and route.server._lowlevel_server.get_request_handler(method)
+        entry = None if route is None else route.server._lowlevel_server.get_request_handler(method)
         if entry is None:
             raise MCPError(code=INVALID_PARAMS, message=f"no server here tells of changes of {shown(params.uri)}")
         await entry.handler(ctx, params)
