@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,7 +91,22 @@ def build_server(profile: Profile, name: str) -> OpenManagerServer:
     """
     settings = settings_for(profile, name)
     server: OpenManagerServer = _module(name).build(settings)
+    for tool in server.tools:
+        if not profile.tools.permit(name, tool.name):
+            server.remove_tool(tool.name)
     return server
+
+
+def builder(profile: Profile, name: str, state_key: bytes = b"") -> Callable[[], OpenManagerServer]:
+    """Give what builds one server of a profile, sealed with a key that other workers have too."""
+
+    def build() -> OpenManagerServer:
+        server = build_server(profile, name)
+        if state_key:
+            server.seal_with(state_key)
+        return server
+
+    return build
 
 
 def build_gateway(profile: Profile, state_key: bytes = b"") -> Gateway:
@@ -102,16 +117,20 @@ def build_gateway(profile: Profile, state_key: bytes = b"") -> Gateway:
     from openmanager_kit.hosting.gateway import Gateway
     from openmanager_kit.hosting.members import gathered
 
-    def build(name: str) -> OpenManagerServer:
-        server = build_server(profile, name)
-        if state_key:
-            server.seal_with(state_key)
-        return server
-
-    gateway = Gateway(gathered((name, partial(build, name)) for name in profile.servers), limits=profile.limits)
+    members = gathered((name, builder(profile, name, state_key)) for name in profile.servers)
+    gateway = Gateway(members, limits=profile.limits)
     if state_key:
         gateway.seal_with(state_key)
     return gateway
+
+
+def rules_without_tools(profile: Profile) -> list[str]:
+    """Name the rules of ``[tools]`` that mean no tool of the profile: most likely they are misspelt."""
+    from openmanager_kit.profile import matches
+
+    known = [(server, tool.name) for server in profile.servers for tool in tools_of(server)]
+    rules = (*profile.tools.allow, *profile.tools.deny)
+    return [rule for rule in rules if not any(matches(rule, server, tool) for server, tool in known)]
 
 
 def tools_of(name: str) -> tuple[Tool, ...]:

@@ -187,6 +187,14 @@ TABLE: tuple[Setting, ...] = (
         "--trust", "OPENMANAGER_TRUST",
     ),
     Setting(
+        "tools.allow", "list", (), "Serve only these tools: tool or server.tool, * stands for anything", "--tools",
+        "OPENMANAGER_TOOLS",
+    ),
+    Setting(
+        "tools.deny", "list", (), "Leave these tools out, even if they are allowed", "--exclude-tools",
+        "OPENMANAGER_EXCLUDE_TOOLS",
+    ),
+    Setting(
         "limits.calls_per_tool", "int", _L.calls_per_tool, "Calls of one tool that run at the same time",
         "--calls-per-tool", "OPENMANAGER_CALLS_PER_TOOL", low=1, high=10_000,
     ),

@@ -14,6 +14,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("openmanager_kit.cli.serve", "Serve one MCP server, or a profile's as one, over stdio or HTTP"),
     "up": ("openmanager_kit.cli.up", "Serve a whole profile over HTTP, and keep it running"),
     "status": ("openmanager_kit.cli.status", "Ask a running service whether its servers are ready"),
+    "configs": ("openmanager_kit.cli.configs", "List, show, validate, compare and weigh profiles"),
     "client-config": ("openmanager_kit.cli.client_config", "Print what an MCP client needs to know"),
     "demo": ("openmanager_local.demo", "Break a simulated fleet and analyse it through MCP, as make run does"),
     "report": ("openmanager_local.report_command", "Report on the fleet: terminal, Markdown or JSON"),

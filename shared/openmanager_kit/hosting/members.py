@@ -82,11 +82,11 @@ class Member:
         return [uri for uri in self.need()._resource_manager._resources if uri.startswith(UI)]
 
 
-def gathered(servers: Iterable[tuple[str, Callable[[], OpenManagerServer]]]) -> list[Member]:
-    """Build each server once; one that fails stays in the list, with its reason."""
+def gathered(servers: Iterable[tuple[str, Callable[[], OpenManagerServer]]], *, quietly: bool = False) -> list[Member]:
+    """Build each server once; one that fails stays in the list, with its reason, which is logged unless `quietly`."""
     members = [Member(name, build) for name, build in servers]
     for member in members:
-        if not member.attempt():
+        if not member.attempt() and not quietly:
             _log.error("%s is not served: %s", member.name, member.problem)
     return members
 
