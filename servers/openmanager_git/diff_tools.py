@@ -9,7 +9,7 @@ from pydantic import Field
 
 from openmanager_core.errors import InvalidRequest
 from openmanager_core.job import offload
-from openmanager_git import diffs, raw, revisions
+from openmanager_git import diffs, raw, revisions, worktree
 from openmanager_git.desk import TheDesk
 from openmanager_git.reading_parameters import ContextLines, Cursor, MaxChars, OnlyPath, RepoPath, StatOnly
 from openmanager_git.repository import Place, reached
@@ -36,8 +36,8 @@ async def git_diff_unstaged(
     def work() -> CallToolResult:
         place, repo = reached(desk, repo_path)
         _need_work_tree(place)
-        diff = repo.index.diff_to_workdir(context_lines=context_lines)
-        changes = diffs.Changes(repo, place, diff, work_tree=True).pick(diffs.only_path(place, path))
+        diff = worktree.changes(repo, place, context_lines=context_lines)
+        changes = diffs.Changes(repo, place, diff, work_tree=True, context_lines=context_lines).pick(diffs.only_path(place, path))
         key = ["unstaged", place.git_dir, context_lines, path, stat_only]
         return answered("Unstaged changes:\n", changes, key, cursor, max_chars, stat_only=stat_only)
 
@@ -59,7 +59,7 @@ async def git_diff_staged(
         place, repo = reached(desk, repo_path)
         _need_work_tree(place)
         diff = head_to_index(repo, context_lines)
-        changes = diffs.Changes(repo, place, diff, work_tree=False).pick(diffs.only_path(place, path))
+        changes = diffs.Changes(repo, place, diff, work_tree=False, context_lines=context_lines).pick(diffs.only_path(place, path))
         key = ["staged", place.git_dir, context_lines, path, stat_only]
         return answered("Staged changes:\n", changes, key, cursor, max_chars, stat_only=stat_only)
 
@@ -98,8 +98,8 @@ async def git_diff(
             _need_work_tree(place)
             # Through the index, as Git does it: unchanged files are known by their times and need not be read.
             diff = old_tree.diff_to_index(repo.index, context_lines=context_lines)
-            diff.merge(repo.index.diff_to_workdir(context_lines=context_lines))
-        changes = diffs.Changes(repo, place, diff, work_tree=not ends[1]).pick(only)
+            diff.merge(worktree.changes(repo, place, context_lines=context_lines))
+        changes = diffs.Changes(repo, place, diff, work_tree=not ends[1], context_lines=context_lines).pick(only)
         key = ["diff", place.git_dir, ends, context_lines, path, stat_only]
         return answered(f"Diff with {target}:\n", changes, key, cursor, max_chars, stat_only=stat_only)
 

@@ -12,14 +12,16 @@ from __future__ import annotations
 import os
 import re
 import stat
+import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from openmanager_core.errors import FleetError, InvalidRequest, NotAllowed, NotFound, StorageUnavailable, Unsupported
 from openmanager_core.text import quoted
 from openmanager_git import links
 from openmanager_git.desk import Desk
+from openmanager_git.known import Checked, Look, Verdicts, configuration_files, is_plain, is_simple
 from openmanager_kit.confined import walk
 from openmanager_kit.confined.names import shown_path
 from openmanager_kit.confined.refusals import kind
@@ -56,6 +58,10 @@ class Place:
         All roots, to check again after opening.
     opens
         Real path by which libgit2 opens it: where its ``.git`` stands, or the git dir itself.
+    plain
+        Whether it is known that no setting changes what a file's text or its diff is.
+    verdicts
+        What is known of the files of the work tree.
     """
 
     path: str
@@ -69,6 +75,8 @@ class Place:
     prefix: str
     roots: Roots
     opens: str
+    plain: bool = False
+    verdicts: Verdicts = field(default_factory=Verdicts, compare=False, repr=False)
 
 
 def find(desk: Desk, repo_path: str) -> Place:
@@ -92,10 +100,19 @@ def reached(desk: Desk, repo_path: str) -> tuple[Place, pygit2.Repository]:
     """Find and open in one go: what `find` and `opened` do."""
     roots = desk.roots
     start = _start(roots, repo_path)
+    key = (roots, desk.trusted, start)
+    checked = desk.known.find(key)
+    if checked is not None:
+        return checked.place, checked.handle() or opened(checked.place, checked.look)
+    user_files = configuration_files()
+    states = Look()
+    states.at(*user_files)
     git_dir, top = _nearest(roots, start, repo_path)
     common_dir = links.common_dir_of(roots, git_dir)
-    links.check_links(roots, git_dir, common_dir)
+    states.at(f"{git_dir}/index", f"{git_dir}/config", f"{git_dir}/config.worktree", f"{git_dir}/info/attributes")
+    look = links.check_links(roots, git_dir, common_dir)
     repo = _open(roots, top or git_dir)
+    holders = sys.getrefcount(repo)
     work_tree = _work_tree(roots, repo, git_dir)
     where = work_tree or git_dir
     held = roots.holding(parts_of(where))
@@ -103,6 +120,9 @@ def reached(desk: Desk, repo_path: str) -> tuple[Place, pygit2.Repository]:
     prefix = ""
     if work_tree and (start + "/").startswith(work_tree.rstrip("/") + "/"):
         prefix = start[len(work_tree.rstrip("/")) + 1 :]
+    simple = start == (top or git_dir) and work_tree in ("", start) and look.settled()
+    look.states |= states.states
+    settings = {entry.name.lower() for entry in repo.config} if simple else set()
     place = Place(
         path=links.shown_real(roots, where),
         work_tree=work_tree,
@@ -115,13 +135,22 @@ def reached(desk: Desk, repo_path: str) -> tuple[Place, pygit2.Repository]:
         prefix=prefix,
         roots=roots,
         opens=top or git_dir,
+        plain=simple and is_plain(settings, look),
+        verdicts=desk.known.verdicts(git_dir),
     )
-    _check_again(place, repo)
+    may_have_submodules = _check_again(place, repo, look)
+    if simple and not may_have_submodules and is_simple(settings) and look.settled():
+        desk.known.keep(key, Checked(place, look, repo, holders))
     return place, repo
 
 
-def opened(place: Place) -> pygit2.Repository:
+def opened(place: Place, look: Look | None = None) -> pygit2.Repository:
     """Open a fresh handle; cheap, and for one thread at a time.
+
+    Parameters
+    ----------
+    look
+        What was looked at when all of the repository was checked: if it is the same still, nothing else is.
 
     Raises
     ------
@@ -133,7 +162,8 @@ def opened(place: Place) -> pygit2.Repository:
         raise NotAllowed(
             f"repository {quoted(place.path)}: its work tree changed while it was being opened", hint="again"
         )
-    _check_again(place, repo)
+    if look is None or _real(repo.path) != place.git_dir or not look.same():
+        _check_again(place, repo)
     return repo
 
 
@@ -237,16 +267,20 @@ def _work_tree(roots: Roots, repo: pygit2.Repository, git_dir: str) -> str:
     return links.inside(roots, repo.workdir, f"the work tree of {shown} (core.worktree or gitdir)")
 
 
-def _check_again(place: Place, repo: pygit2.Repository) -> None:
-    """See that what was opened is what was checked, and that it still leads nowhere else."""
+def _check_again(place: Place, repo: pygit2.Repository, look: Look | None = None) -> bool:
+    """See that what was opened is what was checked, and that it still leads nowhere else.
+
+    Gives whether the index may hold submodules.
+    """
     if _real(repo.path) != place.git_dir:
         raise NotAllowed(
             f"repository {quoted(place.path)}: its git dir changed while it was being opened", hint="again"
         )
-    links.check_links(place.roots, place.git_dir, links.common_dir_of(place.roots, place.git_dir))
-    if place.work_tree:
-        index = f"{place.git_dir}/index"
-        links.check_submodules(place.roots, place.work_tree, index, _gitlinks(repo))
+    if look is None or not look.settled() or not look.same():
+        links.check_links(place.roots, place.git_dir, links.common_dir_of(place.roots, place.git_dir))
+    if not place.work_tree:
+        return False
+    return links.check_submodules(place.roots, place.work_tree, f"{place.git_dir}/index", _gitlinks(repo))
 
 
 def _gitlinks(repo: pygit2.Repository) -> Iterator[str]:

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from openmanager_core.errors import InvalidRequest
 from openmanager_core.job import checkpoint, offload
-from openmanager_git import diffs, revisions
+from openmanager_git import diffs, revisions, worktree
 from openmanager_git.desk import TheDesk
 from openmanager_git.diff_tools import head_to_index
 from openmanager_git.reading_parameters import Cursor, Limit, MaxChars, RepoPath
@@ -80,7 +80,7 @@ async def git_status(
         if place.bare:
             raise InvalidRequest(f"repository {place.path} is bare: it has no work tree", hint="git_log or git_branch")
         facts = _facts(repo)
-        rows = _rows(repo)
+        rows = _rows(repo, place)
         opening = _opening(repo, place, facts)
 
         def build(part: list[Row], total: int, following: str | None) -> StatusAnswer:
@@ -101,7 +101,7 @@ async def git_status(
     return await offload(work)
 
 
-def _rows(repo: pygit2.Repository) -> list[Row]:
+def _rows(repo: pygit2.Repository, place: Place) -> list[Row]:
     """List what differs; the index file is read, never written."""
     from pygit2.enums import DiffOption
 
@@ -112,11 +112,11 @@ def _rows(repo: pygit2.Repository) -> list[Row]:
         word = _UNMERGED[(base is not None, ours is not None, theirs is not None)]
         conflicts[side.path] = ("conflicted", word, shown_path(side.path), "")
     staged = head_to_index(repo, 0)
-    changes = diffs.Changes(repo, None, staged, work_tree=False)  # type: ignore[arg-type]
+    changes = diffs.Changes(repo, place, staged, work_tree=False)
     rows += _of(changes.pick("").deltas, "staged", conflicts)
     rows += [conflicts[path] for path in sorted(conflicts)]
     flags = DiffOption.INCLUDE_UNTRACKED | DiffOption.INCLUDE_TYPECHANGE
-    return rows + _of(repo.index.diff_to_workdir(flags).deltas, "unstaged", conflicts)
+    return rows + _of(worktree.changes(repo, place, flags).deltas, "unstaged", conflicts)
 
 
 def _of(deltas: Any, section: str, conflicts: dict[str, Row]) -> list[Row]:

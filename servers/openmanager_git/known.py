@@ -1,0 +1,183 @@
+"""What was checked about a repository stands until something that the check looked at is different on disk.
+
+To check where a git dir leads costs more than most reads. So the state of every directory and file that the check
+looked at is remembered (`Look`), with the opened repository, and the next call looks at those states alone. A
+repository with links, alternates, submodules or included configuration leads to places that such a look would not
+see: it is checked each time.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pygit2
+
+    from openmanager_git.repository import Place
+
+State = tuple[int, ...] | None
+"""What tells one state of a directory or file from the next; None if there is nothing."""
+
+SETTLED_S = 2.0
+"""Older than the coarsest clock of a file system: a change since then cannot carry the time of the state before."""
+_MOST_FOLDERS = 300
+_MOST_KNOWN = 8
+_CONVERTS = ("core.autocrlf", "core.eol", "core.attributesfile", "core.abbrev")
+_SHAPES = ("diff.noprefix", "diff.mnemonicprefix", "diff.context")
+
+
+def state_of(path: str) -> State:
+    """Look at one path, itself and not what a link points to."""
+    try:
+        found = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return (
+        found.st_ctime_ns,
+        found.st_mtime_ns,
+        found.st_ino,
+        found.st_size,
+        found.st_mode,
+        found.st_uid,
+        found.st_dev,
+    )
+
+
+@dataclass
+class Look:
+    """What one check looked at.
+
+    Attributes
+    ----------
+    simple
+        Whether everything lies where it seems to: no link, no other repository's objects, no included file.
+    states
+        Path by path, taken before the check read there.
+    """
+
+    begun_ns: int = field(default_factory=time.time_ns)
+    simple: bool = True
+    states: dict[str, State] = field(default_factory=dict)
+
+    def at(self, *paths: str) -> None:
+        """Remember how these paths are before they are read."""
+        for path in paths:
+            if path not in self.states:
+                self.states[path] = state_of(path)
+
+    def settled(self) -> bool:
+        """Tell whether any later change would show."""
+        if not self.simple or len(self.states) > _MOST_FOLDERS:
+            return False
+        latest_ns = self.begun_ns - int(SETTLED_S * 1e9)
+        return all(state is None or (state[0] < latest_ns and state[1] < latest_ns) for state in self.states.values())
+
+    def same(self) -> bool:
+        """Tell whether everything is as it was."""
+        return all(state_of(path) == state for path, state in self.states.items())
+
+
+class Verdicts:
+    """Which files of a work tree are known to differ from the index, each in one state."""
+
+    MOST = 20_000
+
+    def __init__(self) -> None:
+        self.by_path: dict[str, tuple[State, str, int]] = {}
+
+
+@dataclass
+class Checked:
+    """A repository that was checked, and may be used again while it is the same.
+
+    Attributes
+    ----------
+    holders
+        References to the opened repository, as counted while one function held it.
+    """
+
+    place: Place
+    look: Look
+    _repo: pygit2.Repository
+    holders: int
+    _turn: threading.Lock = field(default_factory=threading.Lock)
+
+    def handle(self) -> pygit2.Repository | None:
+        """Give the opened repository if no other call holds it: a handle is for one thread at a time.
+
+        Whatever was read through it holds it too, so its own count of references tells.
+        """
+        if sys.implementation.name != "cpython":
+            return None
+        with self._turn:
+            repo = self._repo
+            return repo if sys.getrefcount(repo) <= self.holders + 1 else None
+
+
+class Known:
+    """The repositories used last."""
+
+    def __init__(self) -> None:
+        self._checked: OrderedDict[Hashable, Checked] = OrderedDict()
+        self._verdicts: OrderedDict[str, Verdicts] = OrderedDict()
+        self._turn = threading.Lock()
+
+    def find(self, key: Hashable) -> Checked | None:
+        """Give a repository that is as it was when it was checked; None if there is none."""
+        with self._turn:
+            found = self._checked.get(key)
+        if found is None or found.look.same():
+            return found
+        with self._turn:
+            if self._checked.get(key) is found:
+                del self._checked[key]
+        return None
+
+    def keep(self, key: Hashable, checked: Checked) -> None:
+        """Remember a repository, and forget the one that was found longest ago."""
+        with self._turn:
+            self._checked[key] = checked
+            self._checked.move_to_end(key)
+            while len(self._checked) > _MOST_KNOWN:
+                self._checked.popitem(last=False)
+
+    def verdicts(self, git_dir: str) -> Verdicts:
+        """Give what is known of the files of this repository."""
+        with self._turn:
+            found = self._verdicts.setdefault(git_dir, Verdicts())
+            while len(self._verdicts) > _MOST_KNOWN:
+                self._verdicts.popitem(last=False)
+            return found
+
+
+def configuration_files() -> list[str]:
+    """Name the user's and the system's files that libgit2 reads, whether there are any or not."""
+    import pygit2
+    from pygit2.enums import ConfigLevel
+
+    wanted = (
+        (ConfigLevel.GLOBAL, ("/.gitconfig",)),
+        (ConfigLevel.XDG, ("/config", "/attributes")),
+        (ConfigLevel.SYSTEM, ("/gitconfig", "/gitattributes")),
+    )
+    folders = ((pygit2.settings.search_path[level], names) for level, names in wanted)
+    return [f"{folder.rstrip('/')}{name}" for folder, names in folders for name in names if folder]
+
+
+def is_simple(configured: Iterable[str]) -> bool:
+    """Tell whether no other file is included in the configuration, whose names of settings these are."""
+    return not any(name.startswith(("include.", "includeif.")) for name in configured)
+
+
+def is_plain(configured: Iterable[str], look: Look) -> bool:
+    """Tell whether a file's text and its diff depend on nothing but its bytes, where no .gitattributes says so."""
+    set_so = any(name in _CONVERTS or name in _SHAPES for name in configured)
+    attributes = (path for path, state in look.states.items() if path.endswith("attributes") and state is not None)
+    return not set_so and next(attributes, None) is None
