@@ -7,6 +7,8 @@ texts. Where none can be (`worktree.Plain`), the texts alone give the same patch
 from __future__ import annotations
 
 import os
+import weakref
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from openmanager_git.repository import Place
@@ -54,21 +56,24 @@ class Patches:
         data: bytes = getattr(found, "data", b"") if getattr(found, "size", self._most_bytes) < self._most_bytes else b""
         return data
 
+    @cached_property
+    def _top_fd(self) -> int:
+        fd = os.open(self._place.work_tree, DIRECTORY)
+        weakref.finalize(self, os.close, fd)
+        return fd
+
     def _file(self, path: str) -> bytes:
         """Read a file of the work tree, never through a link; nothing if that does not work out at once."""
         if syscalls.libc is None:
             return b""
-        top = os.open(self._place.work_tree, DIRECTORY)
-        try:
-            fd = syscalls.open_in_one_call(top, path.split("/"), _READ)
-        finally:
-            os.close(top)
+        fd = syscalls.open_in_one_call(self._top_fd, path.split("/"), _READ)
         if fd < 0:
             return b""
         try:
-            data = os.read(fd, self._most_bytes + 1)
+            size = os.fstat(fd).st_size
+            data = os.read(fd, size + 1) if size <= self._most_bytes else b""
         except OSError:
             return b""
         finally:
             os.close(fd)
-        return data if len(data) <= self._most_bytes else b""
+        return data if len(data) == size else b""

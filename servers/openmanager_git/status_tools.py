@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
+from typing_extensions import TypedDict
 
 from openmanager_core.errors import InvalidRequest
 from openmanager_core.job import checkpoint, offload
@@ -13,7 +14,7 @@ from openmanager_git.desk import TheDesk
 from openmanager_git.diff_tools import head_to_index
 from openmanager_git.reading_parameters import Cursor, Limit, MaxChars, RepoPath
 from openmanager_git.repository import Place, reached
-from openmanager_kit.answers import MAX_CHARS, Answer, paged
+from openmanager_kit.answers import MAX_CHARS, Rows, paged
 from openmanager_kit.confined.names import shown_path
 
 if TYPE_CHECKING:
@@ -39,15 +40,15 @@ _HEADS = {
 }
 
 
-class Change(Answer):
+class Change(TypedDict):
     """One file that differs."""
 
     path: str
     change: str
-    renamed_from: str = ""
+    renamed_from: str
 
 
-class StatusAnswer(Answer):
+class StatusAnswer(Rows):
     """The state of a work tree; lists hold this page's part."""
 
     branch: str = Field(description="Empty if HEAD is detached")
@@ -63,11 +64,6 @@ class StatusAnswer(Answer):
     total: int
     stashes: int
     next_cursor: str | None
-    text: str = Field(exclude=True)
-
-    def as_text(self) -> str:
-        """Say it as git status does."""
-        return self.text
 
 
 async def git_status(
@@ -84,16 +80,12 @@ async def git_status(
         opening = _opening(repo, place, facts)
 
         def build(part: list[Row], total: int, following: str | None) -> StatusAnswer:
-            return StatusAnswer(
-                **facts,
-                staged=[Change(path=p, change=w, renamed_from=o) for s, w, p, o in part if s == "staged"],
-                unstaged=[Change(path=p, change=w, renamed_from=o) for s, w, p, o in part if s == "unstaged"],
-                conflicted=[Change(path=p, change=w) for s, w, p, _ in part if s == "conflicted"],
-                untracked=[p for s, _, p, _ in part if s == "untracked"],
-                total=total,
-                next_cursor=following,
-                text=_text(opening, part, rows, following),
-            )
+            lists: dict[str, list[Any]] = {"staged": [], "unstaged": [], "conflicted": [], "untracked": []}
+            for section, change, path, before in part:
+                shown = {"path": path, "change": change, "renamed_from": before}
+                lists[section].append(path if section == "untracked" else shown)
+            text = _text(opening, part, rows, following)
+            return StatusAnswer.model_construct(**facts, **lists, total=total, next_cursor=following, text=text)
 
         key = ["status", place.git_dir]
         return paged(rows, build, limit=limit, cursor=cursor, key=key, max_chars=max_chars)
