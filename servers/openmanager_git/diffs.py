@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from openmanager_core.errors import InvalidRequest, NotAllowed
 from openmanager_core.job import checkpoint
 from openmanager_core.text import quoted
+from openmanager_git.known import Plain
 from openmanager_git.patches import Patches
 from openmanager_git.raw import decoded
 from openmanager_git.repository import Place
@@ -64,6 +65,7 @@ class Changes:
     place: Place
     diff: pygit2.Diff
     work_tree: bool
+    plain: Plain | None = None
     context_lines: int = 3
     picked: list[int] = field(default_factory=list)
     deltas: list[Any] = field(default_factory=list)
@@ -99,7 +101,7 @@ class Changes:
     @cached_property
     def patches(self) -> Patches:
         """Makes the patches of ordinary files."""
-        return Patches(self.repo, self.place, work_tree=self.work_tree, most_bytes=LARGEST)
+        return Patches(self.repo, self.place, self.plain, work_tree=self.work_tree, most_bytes=LARGEST)
 
     def sizes(self, delta: Any) -> tuple[int, int]:
         """Bytes of both sides, without loading them."""

@@ -15,7 +15,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pygit2
@@ -29,6 +29,8 @@ SETTLED_S = 2.0
 """Older than the coarsest clock of a file system: a change since then cannot carry the time of the state before."""
 _MOST_FOLDERS = 300
 _MOST_KNOWN = 8
+_KEY_BYTES = 500
+_ATTRIBUTES = ".gitattributes"
 _CONVERTS = ("core.autocrlf", "core.eol", "core.attributesfile", "core.abbrev")
 _SHAPES = ("diff.noprefix", "diff.mnemonicprefix", "diff.context")
 
@@ -85,12 +87,53 @@ class Look:
 
 
 class Verdicts:
-    """Which files of a work tree are known to differ from the index, each in one state."""
+    """What is known of the files of one repository.
+
+    Attributes
+    ----------
+    by_path
+        Files that differ from the index: the state they did so in, their entry's object, and the size it gives.
+    patches
+        By path, object, object or state of the other side, and lines around.
+    """
 
     MOST = 20_000
+    MOST_BYTES = 4 * 1024 * 1024
 
     def __init__(self) -> None:
         self.by_path: dict[str, tuple[State, str, int]] = {}
+        self.patches: dict[Hashable, bytes] = {}
+        self._bytes = 0
+
+    def keep_patch(self, key: Hashable, patch: bytes) -> None:
+        """Remember a patch; all are forgotten where they get too many."""
+        self._bytes += len(patch) + _KEY_BYTES
+        if self._bytes > self.MOST_BYTES:
+            self.patches = {}
+            self._bytes = len(patch) + _KEY_BYTES
+        self.patches[key] = patch
+
+
+class Plain:
+    """Tells of a file whether nothing but its bytes counts; each directory is looked at once."""
+
+    def __init__(self, work_tree: str, index: Any) -> None:
+        self._top = work_tree
+        self._index = index
+        self._known: dict[str, bool] = {}
+
+    def is_plain(self, path: str) -> bool:
+        """Tell whether no .gitattributes stands beside or above a file, on disk or in the index."""
+        return self._no_attributes(path.rpartition("/")[0])
+
+    def _no_attributes(self, folder: str) -> bool:
+        found = self._known.get(folder)
+        if found is None:
+            name = f"{folder}/{_ATTRIBUTES}" if folder else _ATTRIBUTES
+            found = not os.path.lexists(f"{self._top}/{name}") and name not in self._index
+            found = found and (not folder or self._no_attributes(folder.rpartition("/")[0]))
+            self._known[folder] = found
+        return found
 
 
 @dataclass

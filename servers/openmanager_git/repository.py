@@ -21,7 +21,7 @@ from openmanager_core.errors import FleetError, InvalidRequest, NotAllowed, NotF
 from openmanager_core.text import quoted
 from openmanager_git import links
 from openmanager_git.desk import Desk
-from openmanager_git.known import Checked, Look, Verdicts, configuration_files, is_plain, is_simple
+from openmanager_git.known import Checked, Look, Plain, Verdicts, configuration_files, is_plain, is_simple
 from openmanager_kit.confined import walk
 from openmanager_kit.confined.names import shown_path
 from openmanager_kit.confined.refusals import kind
@@ -77,6 +77,10 @@ class Place:
     opens: str
     plain: bool = False
     verdicts: Verdicts = field(default_factory=Verdicts, compare=False, repr=False)
+
+    def plain_files(self, repo: pygit2.Repository) -> Plain | None:
+        """Tell of files whether nothing but their bytes counts; None if that is known of none."""
+        return Plain(self.work_tree, repo.index) if self.plain and self.work_tree else None
 
 
 def find(desk: Desk, repo_path: str) -> Place:

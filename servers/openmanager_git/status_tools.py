@@ -108,7 +108,7 @@ def _rows(repo: pygit2.Repository, place: Place) -> list[Row]:
     rows += _of(changes.pick("").deltas, "staged", conflicts)
     rows += [conflicts[path] for path in sorted(conflicts)]
     flags = DiffOption.INCLUDE_UNTRACKED | DiffOption.INCLUDE_TYPECHANGE
-    return rows + _of(worktree.changes(repo, place, flags).deltas, "unstaged", conflicts)
+    return rows + _of(worktree.changes(repo, place, place.plain_files(repo), flags).deltas, "unstaged", conflicts)
 
 
 def _of(deltas: Any, section: str, conflicts: dict[str, Row]) -> list[Row]:

@@ -12,45 +12,23 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from openmanager_git.known import SETTLED_S, State, Verdicts, state_of
+from openmanager_git.known import SETTLED_S, Plain, State, Verdicts, state_of
 from openmanager_git.repository import Place
 
 if TYPE_CHECKING:
     import pygit2
 
 _SIZE_BITS = 0xFFFFFFFF
-_ATTRIBUTES = ".gitattributes"
 
 
-class Plain:
-    """Tells of a file whether nothing but its bytes counts; each directory is looked at once."""
-
-    def __init__(self, place: Place, index: Any) -> None:
-        self._top = place.work_tree
-        self._index = index
-        self._known: dict[str, bool] = {}
-        self._all = place.plain and bool(place.work_tree)
-
-    def is_plain(self, path: str) -> bool:
-        """Tell whether no .gitattributes stands beside or above a file, on disk or in the index."""
-        return self._all and self._no_attributes(path.rpartition("/")[0])
-
-    def _no_attributes(self, folder: str) -> bool:
-        found = self._known.get(folder)
-        if found is None:
-            name = f"{folder}/{_ATTRIBUTES}" if folder else _ATTRIBUTES
-            found = not os.path.lexists(f"{self._top}/{name}") and name not in self._index
-            found = found and (not folder or self._no_attributes(folder.rpartition("/")[0]))
-            self._known[folder] = found
-        return found
-
-
-def changes(repo: pygit2.Repository, place: Place, flags: int = 0, context_lines: int = 3) -> pygit2.Diff:
+def changes(
+    repo: pygit2.Repository, place: Place, plain: Plain | None, flags: int = 0, context_lines: int = 3
+) -> pygit2.Diff:
     """Compare the index with the work tree; the index file is read, never written."""
     index: Any = repo.index
     index.read(False)
     begun_ns = time.time_ns()
-    memory = _Memory(place, index) if place.plain and place.work_tree else None
+    memory = _Memory(place, plain, index) if plain is not None else None
     if memory is not None:
         memory.apply()
     diff: pygit2.Diff = index.diff_to_workdir(flags, context_lines=context_lines)
@@ -62,14 +40,14 @@ def changes(repo: pygit2.Repository, place: Place, flags: int = 0, context_lines
 class _Memory:
     """Applies what is known to one index in memory, and adds what a comparison has shown."""
 
-    def __init__(self, place: Place, index: Any) -> None:
+    def __init__(self, place: Place, plain: Plain, index: Any) -> None:
         from pygit2.ffi import C, ffi
 
         self._lib, self._ffi = C, ffi
         self._top = place.work_tree
         self._verdicts = place.verdicts
         self._index = index
-        self._plain = Plain(place, index)
+        self._plain = plain
 
     def apply(self) -> None:
         known = self._verdicts.by_path
