@@ -14,6 +14,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,18 @@ def state_of(path: str) -> State:
     )
 
 
+def listing(folder: str) -> tuple[list[str], list[str]]:
+    """Name the links and the directories in a directory."""
+    links, below = list[str](), list[str]()
+    with suppress(FileNotFoundError, NotADirectoryError, PermissionError), os.scandir(folder) as entries:
+        for item in entries:
+            if item.is_symlink():
+                links.append(item.name)
+            elif item.is_dir(follow_symlinks=False):
+                below.append(item.name)
+    return links, below
+
+
 @dataclass
 class Look:
     """What one check looked at.
@@ -60,30 +73,56 @@ class Look:
     ----------
     simple
         Whether everything lies where it seems to: no link, no other repository's objects, no included file.
-    states
+    files
         Path by path, taken before the check read there.
+    folders
+        The same, with the directories in each: Git makes and removes files in there all the time.
     """
 
     begun_ns: int = field(default_factory=time.time_ns)
     simple: bool = True
-    states: dict[str, State] = field(default_factory=dict)
+    files: dict[str, State] = field(default_factory=dict)
+    folders: dict[str, tuple[State, frozenset[str]]] = field(default_factory=dict)
 
     def at(self, *paths: str) -> None:
-        """Remember how these paths are before they are read."""
+        """Remember how these files are before they are read."""
         for path in paths:
-            if path not in self.states:
-                self.states[path] = state_of(path)
+            self.files.setdefault(path, state_of(path))
+
+    def into(self, folder: str) -> tuple[list[str], list[str]]:
+        """Name the links and the directories in a directory, and remember them."""
+        state = state_of(folder)
+        links, below = listing(folder)
+        self.simple = self.simple and not links
+        self.folders[folder] = state, frozenset(below)
+        return links, below
 
     def settled(self) -> bool:
-        """Tell whether any later change would show."""
-        if not self.simple or len(self.states) > _MOST_FOLDERS:
-            return False
+        """Tell whether any later change of a file would show."""
         latest_ns = self.begun_ns - int(SETTLED_S * 1e9)
-        return all(state is None or (state[0] < latest_ns and state[1] < latest_ns) for state in self.states.values())
+        old = all(_older(state, latest_ns) for state in self.files.values())
+        return self.simple and len(self.folders) <= _MOST_FOLDERS and old
 
     def same(self) -> bool:
-        """Tell whether everything is as it was."""
-        return all(state_of(path) == state for path, state in self.states.items())
+        """Tell whether everything is as it was; a directory that was changed lately is listed again."""
+        if any(state_of(path) != state for path, state in self.files.items()):
+            return False
+        latest_ns = time.time_ns() - int(SETTLED_S * 1e9)
+        for folder, (state, below) in list(self.folders.items()):
+            now = state_of(folder)
+            if now == state and _older(state, latest_ns):
+                continue
+            if now is None or state is None or now[4:] != state[4:] or now[2] != state[2]:
+                return False
+            links, found = listing(folder)
+            if links or below != frozenset(found):
+                return False
+            self.folders[folder] = now, below
+        return True
+
+
+def _older(state: State, latest_ns: int) -> bool:
+    return state is None or (state[0] < latest_ns and state[1] < latest_ns)
 
 
 class Verdicts:
@@ -144,12 +183,15 @@ class Checked:
     ----------
     holders
         References to the opened repository, as counted while one function held it.
+    index
+        State in which the index was seen to hold no submodule; None if it changed too lately to tell.
     """
 
     place: Place
     look: Look
     _repo: pygit2.Repository
     holders: int
+    index: State
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
     def handle(self) -> pygit2.Repository | None:
@@ -222,5 +264,5 @@ def is_simple(configured: Iterable[str]) -> bool:
 def is_plain(configured: Iterable[str], look: Look) -> bool:
     """Tell whether a file's text and its diff depend on nothing but its bytes, where no .gitattributes says so."""
     set_so = any(name in _CONVERTS or name in _SHAPES for name in configured)
-    attributes = (path for path, state in look.states.items() if path.endswith("attributes") and state is not None)
+    attributes = (path for path, state in look.files.items() if path.endswith("attributes") and state is not None)
     return not set_so and next(attributes, None) is None

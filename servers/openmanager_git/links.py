@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 from openmanager_core.errors import FleetError, InvalidRequest, NotAllowed, Unsupported
@@ -26,7 +25,7 @@ _MOST_ALTERNATES = 50
 _GITLINK = b"\x00\x00\xe0\x00"  # mode 160000 as the index file writes it
 _MOST_SUBMODULES = 10_000
 _LOOKED_AT_ELSEWHERE = ("objects", "modules", "lfs")
-"""Directories of a git dir that may hold a great many files: objects are checked by their hashes, modules one by one."""
+"""They may hold a great many files: objects are checked by their hashes, modules one by one."""
 
 
 def spot_of(roots: Roots, real: str, parameter: str = "repo_path") -> Spot | None:
@@ -142,15 +141,14 @@ def common_dir_of(roots: Roots, git_dir: str) -> str:
 def check_links(roots: Roots, git_dir: str, common_dir: str) -> Look:
     """Refuse a repository whose git dir, objects or alternates lead out of the roots; gives what was looked at."""
     look = Look(simple=git_dir == common_dir)
+    look.at(f"{git_dir}/commondir")
     for top in dict.fromkeys((git_dir, common_dir)):
         ahead = [top]
         while ahead:
             checkpoint()
             folder = ahead.pop()
-            look.at(folder)
-            names, below = _symlinks(folder)
+            names, below = look.into(folder)
             for name in names:
-                look.simple = False
                 inside(roots, f"{folder}/{name}", f"{shown_real(roots, folder)}/{shown_path(name)}")
             ahead += [f"{folder}/{name}" for name in below if folder != top or name not in _LOOKED_AT_ELSEWHERE]
     _check_objects(roots, os.path.realpath(f"{common_dir}/objects"), look)
@@ -169,10 +167,9 @@ def _check_objects(roots: Roots, first: str, look: Look) -> None:
             raise Unsupported(f"repo_path: the repository has more than {_MOST_ALTERNATES} alternates")
         here = shown_real(roots, objects)
         for folder in (objects, f"{objects}/pack", f"{objects}/info"):
-            look.at(folder)
-            for name in _symlinks(folder)[0]:
-                look.simple = False
+            for name in look.into(folder)[0]:
                 inside(roots, f"{folder}/{name}", f"{here}{folder[len(objects) :]}/{shown_path(name)}")
+        look.at(f"{objects}/info/alternates", f"{objects}/info/http-alternates")
         link = f"{here}/info/alternates"
         lines = _lines(roots, f"{objects}/info/alternates", link)
         ahead += [inside(roots, _from(objects, line), link) for line in lines]
@@ -199,16 +196,14 @@ def _unquoted(line: str) -> str:
     return line
 
 
-def _symlinks(folder: str) -> tuple[list[str], list[str]]:
-    """Name the links and the directories in a directory."""
-    links, below = list[str](), list[str]()
-    with suppress(FileNotFoundError, NotADirectoryError, PermissionError), os.scandir(folder) as entries:
-        for item in entries:
-            if item.is_symlink():
-                links.append(item.name)
-            elif item.is_dir(follow_symlinks=False):
-                below.append(item.name)
-    return links, below
+def may_have_submodules(index: str) -> bool:
+    """Tell whether an index file may hold a submodule."""
+    try:
+        return _GITLINK in Path(index).read_bytes()
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
 
 
 def check_submodules(roots: Roots, work_tree: str, index: str, paths: Iterator[str]) -> bool:
@@ -221,13 +216,8 @@ def check_submodules(roots: Roots, work_tree: str, index: str, paths: Iterator[s
     paths
         The gitlinks of the index; only asked for if the file holds the bytes of one, as reading it costs time.
     """
-    try:
-        if _GITLINK not in Path(index).read_bytes():
-            return False
-    except FileNotFoundError:
+    if not may_have_submodules(index):
         return False
-    except OSError:
-        return True
     for count, path in enumerate(paths):
         if count >= _MOST_SUBMODULES:
             raise Unsupported(f"repo_path: the repository has more than {_MOST_SUBMODULES} submodules")

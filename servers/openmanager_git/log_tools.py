@@ -273,9 +273,7 @@ def _with_upstream(repo: pygit2.Repository) -> set[str]:
     return {name[len("branch.") : -len(".merge")] for name in named if _FOLLOWS.fullmatch(name)}
 
 
-def _branch(
-    repo: pygit2.Repository, name: bytes, target: Any, head: bytes, with_upstream: set[str]
-) -> BranchRow:
+def _branch(repo: pygit2.Repository, name: bytes, target: Any, head: bytes, with_upstream: set[str]) -> BranchRow:
     import pygit2
 
     checkpoint()

@@ -13,6 +13,7 @@ import os
 import re
 import stat
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -21,7 +22,17 @@ from openmanager_core.errors import FleetError, InvalidRequest, NotAllowed, NotF
 from openmanager_core.text import quoted
 from openmanager_git import links
 from openmanager_git.desk import Desk
-from openmanager_git.known import Checked, Look, Plain, Verdicts, configuration_files, is_plain, is_simple
+from openmanager_git.known import (
+    SETTLED_S,
+    Checked,
+    Look,
+    Plain,
+    Verdicts,
+    configuration_files,
+    is_plain,
+    is_simple,
+    state_of,
+)
 from openmanager_kit.confined import walk
 from openmanager_kit.confined.names import shown_path
 from openmanager_kit.confined.refusals import kind
@@ -106,14 +117,18 @@ def reached(desk: Desk, repo_path: str) -> tuple[Place, pygit2.Repository]:
     start = _start(roots, repo_path)
     key = (roots, desk.trusted, start)
     checked = desk.known.find(key)
-    if checked is not None:
-        return checked.place, checked.handle() or opened(checked.place, checked.look)
-    user_files = configuration_files()
-    states = Look()
-    states.at(*user_files)
+    if checked is not None and _no_submodule(checked):
+        handle = checked.handle()
+        if handle is None:
+            return checked.place, opened(checked.place, checked.look)
+        if not checked.place.bare:
+            handle.index.read(False)
+        return checked.place, handle
+    before = Look()
+    before.at(*configuration_files())
     git_dir, top = _nearest(roots, start, repo_path)
     common_dir = links.common_dir_of(roots, git_dir)
-    states.at(f"{git_dir}/index", f"{git_dir}/config", f"{git_dir}/config.worktree", f"{git_dir}/info/attributes")
+    before.at(f"{git_dir}/config", f"{git_dir}/config.worktree", f"{git_dir}/info/attributes")
     look = links.check_links(roots, git_dir, common_dir)
     repo = _open(roots, top or git_dir)
     holders = sys.getrefcount(repo)
@@ -125,7 +140,7 @@ def reached(desk: Desk, repo_path: str) -> tuple[Place, pygit2.Repository]:
     if work_tree and (start + "/").startswith(work_tree.rstrip("/") + "/"):
         prefix = start[len(work_tree.rstrip("/")) + 1 :]
     simple = start == (top or git_dir) and work_tree in ("", start) and look.settled()
-    look.states |= states.states
+    look.files |= before.files
     settings = {entry.name.lower() for entry in repo.config} if simple else set()
     place = Place(
         path=links.shown_real(roots, where),
@@ -144,8 +159,22 @@ def reached(desk: Desk, repo_path: str) -> tuple[Place, pygit2.Repository]:
     )
     may_have_submodules = _check_again(place, repo, look)
     if simple and not may_have_submodules and is_simple(settings) and look.settled():
-        desk.known.keep(key, Checked(place, look, repo, holders))
+        desk.known.keep(key, Checked(place, look, repo, holders, None))
     return place, repo
+
+
+def _no_submodule(checked: Checked) -> bool:
+    """Tell whether the index holds no submodule, whose git dir would have to be checked too."""
+    if checked.place.bare:
+        return True
+    index = f"{checked.place.git_dir}/index"
+    state, latest_ns = state_of(index), time.time_ns() - int(SETTLED_S * 1e9)
+    if state == checked.index:
+        return True
+    if links.may_have_submodules(index):
+        return False
+    checked.index = state if state is not None and max(state[:2]) < latest_ns else ()
+    return True
 
 
 def opened(place: Place, look: Look | None = None) -> pygit2.Repository:

@@ -74,7 +74,7 @@ class _Memory:
             if entry is None or delta.old_file.mode != delta.new_file.mode or not self._plain.is_plain(path):
                 continue
             state = state_of(f"{self._top}/{path}")
-            # Of another size it is changed anyway (0: Git does not know). What changed just now may change again unseen.
+            # Of another size it is changed anyway (0: not known). What changed just now may change again unseen.
             if state is not None and entry.file_size in (0, state[3]) and max(state[:2]) < latest_ns:
                 known[path] = (state, self._id(entry), int(entry.file_size))
 
