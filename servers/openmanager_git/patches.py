@@ -47,8 +47,8 @@ class Patches:
         path = new.path
         if old.mode != _ORDINARY or new.mode != _ORDINARY or old.path != path or not self._plain.is_plain(path):
             return None
-        now = state_of(f"{self._place.work_tree}/{path}") if self._work_tree else new.id
-        key = (path, old.id, now, context_lines)
+        now = state_of(f"{self._place.work_tree}/{path}") if self._work_tree else None
+        key = (path, old.id, now if self._work_tree else new.id, context_lines)
         kept = self._place.verdicts.patches.get(key)
         if kept is not None:
             return kept
@@ -57,10 +57,11 @@ class Patches:
         if not before or not after or b"\0" in before or b"\0" in after or not path.isascii():
             return None
         from pygit2 import Patch
+        from pygit2.enums import DiffOption
 
-        made: bytes = Patch.create_from(before, after, path, path, 0, context_lines).data
+        made: bytes = Patch.create_from(before, after, path, path, DiffOption.NORMAL, context_lines).data
         # What changed just now may change again unseen.
-        if len(made) <= _LONGEST_KEPT and (not self._work_tree or max(now[:2]) < self._latest_ns):
+        if len(made) <= _LONGEST_KEPT and (now is None or max(now[:2]) < self._latest_ns):
             self._place.verdicts.keep_patch(key, made)
         return made
 

@@ -77,15 +77,15 @@ async def git_status(
             raise InvalidRequest(f"repository {place.path} is bare: it has no work tree", hint="git_log or git_branch")
         facts = _facts(repo)
         rows = _rows(repo, place)
-        opening = _opening(repo, place, facts)
+        opening = _opening(repo, facts, any(row[0] == "conflicted" for row in rows))
 
         def build(part: list[Row], total: int, following: str | None) -> StatusAnswer:
             lists: dict[str, list[Any]] = {"staged": [], "unstaged": [], "conflicted": [], "untracked": []}
             for section, change, path, before in part:
                 shown = {"path": path, "change": change, "renamed_from": before}
                 lists[section].append(path if section == "untracked" else shown)
-            text = _text(opening, part, rows, following)
-            return StatusAnswer.model_construct(**facts, **lists, total=total, next_cursor=following, text=text)
+            fields = facts | lists | {"total": total, "next_cursor": following}
+            return StatusAnswer.model_construct(None, **fields, text=_text(opening, part, rows, following))
 
         key = ["status", place.git_dir]
         return paged(rows, build, limit=limit, cursor=cursor, key=key, max_chars=max_chars)
@@ -165,16 +165,29 @@ def _state(repo: pygit2.Repository) -> str:
 
 
 _ONGOING = {
-    "merge": "You have unmerged paths or a merge to conclude.",
-    "rebase": "You are currently rebasing.",
-    "cherry-pick": "You are currently cherry-picking a commit.",
-    "revert": "You are currently reverting a commit.",
-    "bisect": "You are currently bisecting.",
-    "am": "You are in the middle of an am session.",
+    "merge": ("merging", 'git_merge with action="continue"', 'git_merge with action="abort"'),
+    "rebase": ("rebasing", 'git_rebase with action="continue", or "skip"', 'git_rebase with action="abort"'),
+    "cherry-pick": (
+        "cherry-picking",
+        'git_cherry_pick with action="continue", or "skip"',
+        'git_cherry_pick with action="abort"',
+    ),
+    "revert": ("reverting a commit", 'git_revert with action="continue", or "skip"', 'git_revert with action="abort"'),
+    "bisect": ("bisecting", '"git bisect good" or "git bisect bad"', '"git bisect reset"'),
+    "am": ("in the middle of an am session", '"git am --continue"', '"git am --abort"'),
 }
 
 
-def _opening(repo: pygit2.Repository, place: Place, facts: dict[str, Any]) -> str:
+def _ongoing(state: str, conflicts: bool) -> list[str]:
+    """Say what is going on, and the two ways out."""
+    if state not in _ONGOING:
+        return []
+    doing, onwards, back = _ONGOING[state]
+    first = "fix the conflicts, git_add the files, then" if conflicts else "to go on:"
+    return [f"You are currently {doing}.", f"  ({first} {onwards})", f"  (to give it up: {back})", ""]
+
+
+def _opening(repo: pygit2.Repository, facts: dict[str, Any], conflicts: bool) -> str:
     lines = [f"On branch {facts['branch']}" if facts["branch"] else _detached(repo, facts["head"])]
     upstream, ahead, behind = facts["upstream"], facts["ahead"], facts["behind"]
     if upstream and ahead and behind:
@@ -190,8 +203,7 @@ def _opening(repo: pygit2.Repository, place: Place, facts: dict[str, Any]) -> st
         lines += [f"Your branch is behind '{upstream}' by {some}, and can be fast-forwarded.", ""]
     elif upstream:
         lines += [f"Your branch is up to date with '{upstream}'.", ""]
-    if facts["state"] in _ONGOING:
-        lines += [_ONGOING[facts["state"]], ""]
+    lines += _ongoing(facts["state"], conflicts)
     if not facts["head"]:
         lines += ["", "No commits yet", ""]
     return "\n".join(lines)
