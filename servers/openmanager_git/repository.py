@@ -4,7 +4,7 @@ The caller's path is walked by descriptor (`confined.walk`), then every place th
 (`links`). libgit2 opens by path: between the check and its own opening a directory could be swapped for a link by
 someone who may write inside the roots. So the real path is opened, searching upwards is off, and after opening the
 git dir and the work tree are compared with what was checked, and the links are checked once more. What remains is a
-swap there and back within those few hundred microseconds.
+swap there and back within those few hundred microseconds. A check stands while what it looked at is the same (`known`).
 """
 
 from __future__ import annotations
