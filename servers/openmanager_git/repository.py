@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 _NEAR_AMONG = 500
 _SHOWN_NEAR = 5
+_CACHED_BYTES = 64 * 1024 * 1024
+"""Commits and directories that libgit2 keeps, of all open repositories together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +255,7 @@ def _open(roots: Roots, real: str) -> pygit2.Repository:
     import pygit2
     from pygit2.enums import RepositoryOpenFlag
 
+    pygit2.settings.cache_max_size(_CACHED_BYTES)
     try:
         return pygit2.Repository(real, RepositoryOpenFlag.NO_SEARCH)
     except (pygit2.GitError, KeyError, ValueError, OSError) as exc:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import time
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from openmanager_git.known import SETTLED_S, Plain, State, Verdicts, state_of
@@ -28,7 +29,7 @@ def changes(
     index: Any = repo.index
     index.read(False)
     begun_ns = time.time_ns()
-    memory = _Memory(place, plain, index) if plain is not None else None
+    memory = _Memory(place, plain, index) if plain is not None and find_spec("pygit2.ffi") is not None else None
     if memory is not None:
         memory.apply()
     diff: pygit2.Diff = index.diff_to_workdir(flags, context_lines=context_lines)
