@@ -8,6 +8,7 @@ import logging
 import secrets
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -25,6 +26,7 @@ _log = logging.getLogger(__name__)
 LONGEST_LINE = 64 * 1024 * 1024
 GRACE_S = 0.8
 _LONG_TEXT = 256 * 1024
+_MANY = 1000
 _FULL = 32 * 1024 * 1024
 _ENDLESS = ("subscriptions/listen",)
 
@@ -205,6 +207,11 @@ class Incoming(_Stream):
 
 
 def _encoded(message: types.JSONRPCMessage) -> bytes:
+    if isinstance(message, types.JSONRPCResponse) and _is_large(message.result.get("structuredContent")):
+        import orjson
+
+        with suppress(TypeError):  # a lone surrogate, or an integer beyond 64 bits
+            return orjson.dumps({"jsonrpc": message.jsonrpc, "id": message.id, "result": message.result})
     try:
         return message.model_dump_json(by_alias=True, exclude_unset=True).encode()
     except PydanticSerializationError:
@@ -235,6 +242,13 @@ def _pieces(message: types.JSONRPCMessage) -> Iterator[bytes]:
 def _long_texts(message: types.JSONRPCMessage) -> list[str]:
     content = message.result.get("content") if isinstance(message, types.JSONRPCResponse) else None
     return [block["text"] for block in content if _is_long(block)] if isinstance(content, list) else []
+
+
+def _is_large(structured: Any) -> bool:
+    """Tell whether orjson, three times as fast, is worth its import."""
+    return isinstance(structured, dict) and any(
+        isinstance(value, list) and len(value) > _MANY for value in structured.values()
+    )
 
 
 def _is_long(block: Any) -> bool:
