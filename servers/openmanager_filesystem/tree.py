@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from json.encoder import encode_basestring as quoted_name
+from typing import cast
 
 from openmanager_core.job import checkpoint
 from openmanager_filesystem.find_parameters import FACTS, how_many, problems
@@ -32,7 +33,7 @@ _EVERY = 200
 
 @dataclass(slots=True)
 class _Folder:
-    """A directory of the tree; a child is a folder, or a file's text as it will stand there."""
+    """A directory of the tree; a child is a folder, or a file's text as it will stand there; `flat` if all are that."""
 
     parts: Parts
     name: str
@@ -41,6 +42,7 @@ class _Folder:
     children: list[str | _Folder] | None = None
     entries: int = -1
     error: str = ""
+    flat: bool = False
 
 
 @dataclass(slots=True)
@@ -158,6 +160,12 @@ class _Growth:
         # One look at all names of a directory: mostly none needs an escape.
         together = "/".join([entry.name for entry in entries])
         plain_names = together.isascii() and together.isprintable() and "\\" not in together and '"' not in together
+        if plain_names and self._excluded is None and all([one.is_file(follow_symlinks=False) for one in entries]):
+            head, plain = head + '"', '"' + plain
+            texts = [head + entry.name + plain for entry in entries]
+            folder.flat = True
+            children += texts
+            return children, sum(map(len, texts)) + 2 * len(texts)
         for entry in entries:
             name = entry.name
             if self._excluded is not None and self._excluded(above + name):
@@ -213,7 +221,9 @@ def _written(top: _Folder) -> str:
             continue
         pad = " " * (4 * child.depth - 2)
         out.append(f'{pad}{{\n{pad}  "name": {child.name},\n{pad}  "type": "directory",\n{pad}  ')
-        if child.children:
+        if child.children and child.flat:
+            out += ('"children": [\n', ",\n".join(cast(list[str], child.children)), f"\n{pad}  ]\n{pad}}}")
+        elif child.children:
             out.append('"children": [\n')
             levels.append((iter(child.children), f"\n{pad}  ]\n{pad}}}"))
             first = True

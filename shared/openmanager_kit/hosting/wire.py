@@ -72,16 +72,20 @@ class Outgoing(_Stream):
             self.settle(message.id)
 
     async def _write(self, pieces: Iterator[bytes]) -> None:
+        ready: list[bytes] = []
+        for piece in pieces:
+            ready.append(piece)
+            if len(piece) >= _LONG_TEXT:
+                await asyncio.sleep(0)  # others have their turn, and may write, until all of the line is there
         async with self._line:
+            ready.reverse()
             try:
-                for piece in pieces:
-                    self._writer.put(piece)
+                while ready:
+                    self._writer.put(ready.pop())
                     await self._writer.keep_up()
-                    if len(piece) >= _LONG_TEXT:
-                        await asyncio.sleep(0)  # others have their turn between two pieces
             finally:
-                for piece in pieces:  # who is cancelled here must not leave half a line
-                    self._writer.put(piece)
+                while ready:  # who is cancelled here must not leave half a line
+                    self._writer.put(ready.pop())
 
     async def room(self) -> None:
         """Wait while so much is unwritten that more answers would only pile up in memory."""
