@@ -30,7 +30,16 @@ from openmanager_filesystem.find_parameters import (
     problems,
 )
 from openmanager_filesystem.ripgrep import Match, Page, Reader, messages
-from openmanager_filesystem.searching import SECONDS, Held, opened, ripgrep, walked, working_directory
+from openmanager_filesystem.searching import (
+    QUIETLY,
+    SECONDS,
+    Held,
+    IgnoreFiles,
+    opened,
+    ripgrep,
+    walked,
+    working_directory,
+)
 from openmanager_filesystem.trash import TRASH
 from openmanager_kit import child, cursors
 from openmanager_kit.confined import walk
@@ -61,7 +70,7 @@ async def search_files(
     key = ["search_files", spot.path, pattern, excludePatterns, kind, hidden, gitignore]
     skip = cursors.decode(cursor, key)
     base = spot.path.rstrip("/") + "/"
-    rg = [ripgrep(), "--files", "--no-config", "--null", "--no-ignore-global", "--sort", "path"] if gitignore else []
+    rg = [ripgrep(), "--files", *QUIETLY, "--null", "--sort", "path"] if gitignore else []
     request = {
         "path": globs.expression(pattern),
         "name": globs.only_a_name(pattern),
@@ -140,7 +149,7 @@ async def search_text(
     key = ["search_text", spot.path, pattern, literal, case_sensitive, glob, before, after, mode, hidden, gitignore]
     key.append(max_per_file)
     skip = cursors.decode(cursor, key)
-    words = [ripgrep(), "--no-config", "--no-follow", "--no-ignore-global", "--sort", "path"]
+    words = [ripgrep(), *QUIETLY, "--sort", "path"]
     words += ["--binary", "--json", f"-B{before}", f"-A{after}"] if mode == "content" else ["--null", "--color=never"]
     words += {"content": [], "files": ["--files-with-matches"], "count": ["--count", "--with-filename"]}[mode]
     words += ["--fixed-strings"] if literal else []
@@ -152,10 +161,8 @@ async def search_text(
     words += [] if TRASH in spot.parts else [f"--glob=!**/{TRASH}/**"]
     words += ["--regexp", pattern, "--"]
     search = _Search(spot, words, skip, limit, max_chars - FACTS)
-    if mode == "content":
-        await search.lines(before, after, max(40, min(_WIDEST, (max_chars - FACTS) // (2 * (before + after + 2)))))
-    else:
-        await search.files(counted=mode == "count")
+    widest = max(40, min(_WIDEST, (max_chars - FACTS) // (2 * (before + after + 2))))
+    await search.run((before, after, widest) if mode == "content" else None, counted=mode == "count")
     return search.answered(lambda at: cursors.encode(at, key), counted=mode == "count", narrowed=bool(glob))
 
 
@@ -178,14 +185,30 @@ class _Search:
     def __init__(self, spot: Spot, words: list[str], skip: int, limit: int, room: int) -> None:
         self._spot, self._words = spot, words
         self._skip, self._limit = skip, limit
-        self._texts = self._structures = room
+        self._room = self._texts = self._structures = room
+        self._ignoring = IgnoreFiles(spot)
         self._page = Page()
         self._rows: list[tuple[str, int]] | None = None
         self._errors: list[tuple[str, str]] = []
         self._failed = 0
         self._file = False
 
-    async def lines(self, before: int, after: int, widest: int) -> None:
+    async def run(self, content: tuple[int, int, int] | None, *, counted: bool) -> None:
+        """Look for lines, with so many around them and so wide, or else for files.
+
+        A second time without ignore rules if there is an ignore file that ripgrep must not open.
+        """
+        for again in (False, True):
+            self._texts = self._structures = self._room
+            self._page = Page()
+            await (self._files(counted) if content is None else self._lines(*content))
+            if again or not self._ignoring.count:
+                break
+            self._words.insert(1, "--no-ignore")
+        self._errors = [*self._ignoring.errors, *self._errors]
+        self._failed += self._ignoring.count
+
+    async def _lines(self, before: int, after: int, widest: int) -> None:
         reader = Reader(self._skip, self._limit, before, after, widest, self._fits)
         self._page = reader.page
         async with self._running() as running:
@@ -194,7 +217,7 @@ class _Search:
                     return
             await self._ended(running)
 
-    async def files(self, *, counted: bool) -> None:
+    async def _files(self, counted: bool) -> None:
         rows: list[tuple[str, int]] = []
         self._rows = rows
         passed = 0
@@ -224,7 +247,7 @@ class _Search:
             else:
                 async with opened(self._spot) as fd:
                     cwd = working_directory(fd, self._spot)
-                    async with child.child([*self._words, "./"], cwd=cwd) as running:
+                    async with self._ignoring.watching(cwd), child.child([*self._words, "./"], cwd=cwd) as running:
                         yield running
         self._page.late = scope.cancelled_caught
 

@@ -1,0 +1,123 @@
+"""Trees that change under a search or are made to hold it: nothing from outside appears, and nothing hangs."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import anyio
+import pytest
+from finding import call, client, texts
+
+TOOLS = {
+    "search_text": {"pattern": "hit", "mode": "files"},
+    "search_files": {"pattern": "**/*.txt", "gitignore": True},
+}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", [".gitignore", ".ignore", ".rgignore"])
+async def test_a_fifo_in_the_place_of_an_ignore_file_is_reported_and_holds_no_search(tmp_path: Path, name: str) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "a" / "b" / "x.txt").write_text("hit\n")
+    os.mkfifo(tmp_path / "a" / name)
+    async with client(tmp_path) as over:
+        for tool, arguments in TOOLS.items():
+            with anyio.fail_after(15):
+                answer = await call(over, tool, path=".", **arguments)
+            said = "\n".join(texts(answer))
+            assert f"{tmp_path}/a/b/x.txt" in said
+            assert f"1 place could not be read: a/{name} (a named pipe (FIFO), so no ignore rules were applied)" in said
+
+
+@pytest.mark.anyio
+async def test_a_fifo_above_the_searched_directory_holds_no_search(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "x.txt").write_text("hit\n")
+    os.mkfifo(tmp_path / ".ignore")
+    async with client(tmp_path) as over:
+        for tool, arguments in TOOLS.items():
+            with anyio.fail_after(15):
+                answer = await call(over, tool, path="a", **arguments)
+            assert f"{tmp_path}/a/x.txt" in texts(answer)[0]
+            assert ".ignore above the directory (a named pipe (FIFO)" in texts(answer)[1]
+
+
+@pytest.mark.anyio
+async def test_a_socket_or_a_directory_in_the_place_of_an_ignore_file_changes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "x.txt").write_text("hit\n")
+    (tmp_path / ".gitignore").mkdir()
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / ".ignore"))
+        async with client(tmp_path) as over:
+            for tool, arguments in TOOLS.items():
+                with anyio.fail_after(15):
+                    assert f"{tmp_path}/x.txt" in texts(await call(over, tool, path=".", **arguments))[0]
+
+
+@pytest.mark.anyio
+async def test_what_an_ignore_file_that_leads_outside_says_is_shown_to_nobody(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("[z-a]password\n")
+    root = tmp_path / "root"
+    (root / "sub").mkdir(parents=True)
+    (root / "x.txt").write_text("hit\n")
+    (root / "sub" / ".ignore").symlink_to(tmp_path / "secret")
+    os.mkfifo(root / "sub" / ".rgignore")
+    async with client(root) as over:
+        answer = await call(over, "search_text", path=".", pattern="hit")
+    assert "password" not in str(answer)
+    assert "a link out of the allowed directory" in str(answer)
+
+
+@contextmanager
+def swapped(place: Path, outside: Path) -> Iterator[None]:
+    """Let a directory be now itself and now a link to `outside`, as fast as that can be."""
+    aside, over = place.with_name("aside"), threading.Event()
+
+    def swap() -> None:
+        while not over.is_set():
+            with suppress(OSError):
+                place.rename(aside)
+                place.symlink_to(outside)
+                place.unlink()
+                aside.rename(place)
+
+    swapping = threading.Thread(target=swap)
+    swapping.start()
+    try:
+        yield
+    finally:
+        over.set()
+        swapping.join()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("directory_tree", {"max_chars": 100_000}),
+        ("search_files", {"pattern": "**/*"}),
+        ("search_files", {"pattern": "**/*", "gitignore": True}),
+        ("search_text", {"pattern": "hit"}),
+    ],
+)
+async def test_a_link_swapped_in_during_a_walk_leads_nobody_out(
+    tmp_path: Path, tool: str, arguments: dict[str, object]
+) -> None:
+    outside, root = tmp_path / "outside", tmp_path / "root"
+    outside.mkdir()
+    (outside / "stolen.txt").write_text("hit: stolen\n")
+    for number in range(20):
+        (root / f"d{number:02d}").mkdir(parents=True)
+        (root / f"d{number:02d}" / "own.txt").write_text("hit: own\n")
+    async with client(root) as over:
+        with swapped(root / "d10", outside):
+            for _ in range(12):
+                answer = str(await call(over, tool, path=".", **arguments))
+                assert "stolen" not in answer
+                assert "own" in answer
