@@ -15,7 +15,7 @@ from pydantic import Field
 from openmanager_core.errors import InvalidRequest
 from openmanager_core.job import offload
 from openmanager_core.text import quoted, visible
-from openmanager_filesystem import globs
+from openmanager_filesystem import globs, proof
 from openmanager_filesystem.desk import TheDesk
 from openmanager_filesystem.find_parameters import (
     FACTS,
@@ -187,6 +187,7 @@ class _Search:
         self._skip, self._limit = skip, limit
         self._room = self._texts = self._structures = room
         self._ignoring = IgnoreFiles(spot)
+        self._count = self._vanished = 0
         self._page = Page()
         self._rows: list[tuple[str, int]] | None = None
         self._errors: list[tuple[str, str]] = []
@@ -205,8 +206,24 @@ class _Search:
             if again or not self._ignoring.count:
                 break
             self._words.insert(1, "--no-ignore")
+        self._count = len(self._page.matches if self._rows is None else self._rows)
+        if self._file:
+            self._errors = [(self._spot.shown, why) for _, why in self._errors]
+        else:
+            await offload(self._prove)
         self._errors = [*self._ignoring.errors, *self._errors]
         self._failed += self._ignoring.count
+
+    def _prove(self) -> None:
+        """Leave out what is not there if looked for without following links."""
+        with walk.directory(self._spot) as fd:
+            if self._rows is None:
+                self._page.matches = proof.shown(fd, self._page.matches)
+            else:
+                there = proof.named(fd, [name for name, _ in self._rows])
+                self._rows = [row for row in self._rows if row[0] in there]
+            self._errors = [(shown_path(proof.nearest(fd, path)), why) for path, why in self._errors]
+        self._vanished = self._count - len(self._page.matches if self._rows is None else self._rows)
 
     async def _lines(self, before: int, after: int, widest: int) -> None:
         reader = Reader(self._skip, self._limit, before, after, widest, self._fits)
@@ -259,7 +276,7 @@ class _Search:
         InvalidRequest
             If it did not understand the pattern or a glob.
         """
-        said = (await running.errors()).decode("utf-8", "backslashreplace")
+        said = os.fsdecode(await running.errors())
         code = await running.ended()
         complaints = [line.removeprefix("rg: ") for line in said.splitlines() if line.startswith("rg: ")]
         unread = [line for line in complaints if "(os error" in line]
@@ -268,7 +285,8 @@ class _Search:
         self._failed = len(unread)
         for line in unread[:3]:
             where, _, why = line.partition(" (os error")[0].rpartition(": ")
-            self._errors.append((shown_path(where.removeprefix("./")), why.lower()))
+            where = where.partition(": IO error for operation on ")[0]
+            self._errors.append((where.removeprefix("./"), why.lower()))
 
     def _shown(self, relative: str) -> str:
         return self._spot.shown if self._file else shown_path(f"{self._spot.path.rstrip('/')}/{relative}")
@@ -295,7 +313,7 @@ class _Search:
         """Put the page into words."""
         page, rows = self._page, self._rows
         count = len(page.matches) if rows is None else len(rows)
-        cursor = cursor_at(self._skip + count) if page.more or (page.late and count) else ""
+        cursor = cursor_at(self._skip + self._count) if page.more or (page.late and self._count) else ""
         what = "match" if rows is None else "file"
         none = f"no matches in {how_many(page.searched, 'file')}" if page.searched else "no matches"
         tries = "; hidden and ignored files were left out (hidden, gitignore)" if not count and not self._file else ""
@@ -306,6 +324,9 @@ class _Search:
             else "",
             f"stopped after {SECONDS:g} s: choose a path further down" if page.late else "",
             f"{how_many(page.binary, 'binary file')} with matches left out" if page.binary else "",
+            f"{how_many(self._vanished, what, 'matches' if what == 'match' else '')} left out, changed meanwhile"
+            if self._vanished
+            else "",
             problems(self._errors, self._failed),
         ]
         structured: dict[str, Any]

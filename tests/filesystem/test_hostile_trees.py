@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,6 +15,7 @@ from pathlib import Path
 import anyio
 import pytest
 from finding import call, client, texts
+from served import environment
 
 TOOLS = {
     "search_text": {"pattern": "hit", "mode": "files"},
@@ -121,3 +125,37 @@ async def test_a_link_swapped_in_during_a_walk_leads_nobody_out(
                 answer = str(await call(over, tool, path=".", **arguments))
                 assert "stolen" not in answer
                 assert "own" in answer
+
+
+@pytest.mark.anyio
+async def test_a_line_is_proved_in_every_encoding_that_ripgrep_reads(tmp_path: Path) -> None:
+    lines = "first hit\nzwischen\nzweiter Ümlaut hit\n"
+    (tmp_path / "bom.txt").write_bytes(lines.encode("utf-8-sig"))
+    (tmp_path / "wide.txt").write_bytes(lines.encode("utf-16"))
+    (tmp_path / "wider.txt").write_bytes(b"\xfe\xff" + lines.encode("utf-16-be"))
+    (tmp_path / "latin.txt").write_bytes(lines.encode("latin-1"))
+    (tmp_path / "long.txt").write_text("x\n" + "hit " * 200_000 + "\nhit\n")
+    async with client(tmp_path) as over:
+        answer = await call(over, "search_text", path=".", pattern="hit", before=1, max_chars=100_000)
+    assert answer.structured_content is not None
+    matches = answer.structured_content["matches"]
+    names = [match["path"].rpartition("/")[2] for match in matches]
+    assert [names.count(f"{name}.txt") for name in ("bom", "wide", "wider", "latin", "long")] == [2] * 5
+    assert "changed meanwhile" not in str(answer)
+
+
+@pytest.mark.anyio
+async def test_an_unreadable_directory_is_reported_and_does_not_end_a_search(tmp_path: Path) -> None:
+    for name in ("closed", "open"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x.txt").write_text("hit\n")
+    (tmp_path / "closed").chmod(0o000)
+    if os.getuid() == 0:
+        os.chown(tmp_path / "closed", 65534, 65534)
+    words = [sys.executable, str(Path(__file__).with_name("searched_without_rights.py")), str(tmp_path)]
+    ended = subprocess.run(words, capture_output=True, text=True, env=environment(tmp_path), timeout=60)
+    assert ended.returncode == 0, ended.stderr
+    for said in json.loads(ended.stdout):
+        assert "/open/x.txt" in said or '"x.txt"' in said
+        assert "1 place could not be read: closed (permission denied)" in said
+    (tmp_path / "closed").chmod(0o700)
