@@ -160,7 +160,7 @@ class _Growth:
         # One look at all names of a directory: mostly none needs an escape.
         together = "/".join([entry.name for entry in entries])
         plain_names = together.isascii() and together.isprintable() and "\\" not in together and '"' not in together
-        if plain_names and self._excluded is None and all([one.is_file(follow_symlinks=False) for one in entries]):
+        if plain_names and self._excluded is None and all(one.is_file(follow_symlinks=False) for one in entries):
             head, plain = head + '"', '"' + plain
             texts = [head + entry.name + plain for entry in entries]
             folder.flat = True

@@ -19,7 +19,7 @@ _kept: ContextVar[list[dict[str, Any]] | None] = ContextVar("openmanager_plain",
 
 
 class PlainResult(CallToolResult):
-    """A result whose structured content holds strings, finite numbers, booleans, None, lists and dicts, nothing else."""
+    """A result whose structured content is strings, finite numbers, booleans, None, lists and dicts, nothing else."""
 
 
 def kept_aside(result: Any) -> Any:

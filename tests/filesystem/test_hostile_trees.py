@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import socket
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -16,6 +15,8 @@ import anyio
 import pytest
 from finding import call, client, texts
 from served import environment
+
+from openmanager_kit import child
 
 TOOLS = {
     "search_text": {"pattern": "hit", "mode": "files"},
@@ -153,9 +154,9 @@ async def test_an_unreadable_directory_is_reported_and_does_not_end_a_search(tmp
     if os.getuid() == 0:
         os.chown(tmp_path / "closed", 65534, 65534)
     words = [sys.executable, str(Path(__file__).with_name("searched_without_rights.py")), str(tmp_path)]
-    ended = subprocess.run(words, capture_output=True, text=True, env=environment(tmp_path), timeout=60)
-    assert ended.returncode == 0, ended.stderr
-    for said in json.loads(ended.stdout):
+    ended = await child.run(words, env=environment(tmp_path))
+    assert ended.code == 0, ended.err
+    for said in json.loads(ended.out):
         assert "/open/x.txt" in said or '"x.txt"' in said
         assert "1 place could not be read: closed (permission denied)" in said
     (tmp_path / "closed").chmod(0o700)
