@@ -13,6 +13,7 @@ import stat
 import sys
 import time
 from collections import deque
+from pathlib import Path
 
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NAMES = frozenset((".gitignore", ".ignore", ".rgignore"))
@@ -51,11 +52,9 @@ class Look:
 
     def run(self) -> None:
         """Look above the working directory, where ripgrep looks too, and below."""
-        above = os.getcwd()
-        while above != "/":
-            above = os.path.dirname(above)
+        for above in Path.cwd().parents:
             for name in _NAMES:
-                self._check(os.path.join(above, name), None, f"{name} above the directory")
+                self._check(str(above / name), None, f"{name} above the directory")
         ahead = deque([""])
         seen = 0
         while ahead:

@@ -52,7 +52,7 @@ def sweep(dir_fd: int) -> None:
     with suppress(OSError):
         listed = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=dir_fd)
         try:
-            names = os.listdir(listed)
+            names = os.listdir(listed)  # noqa: PTH208 - by descriptor
         finally:
             os.close(listed)
         for name in names:

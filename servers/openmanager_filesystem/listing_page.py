@@ -1,4 +1,4 @@
-"""One page of a directory as lines and as rows, as far as both fit; made in runs, so that ten thousand entries are cheap.
+"""One page of a directory as lines and rows, as far as both fit; made in runs, so that ten thousand entries are cheap.
 
 What is the same for a whole run is looked at once for all its names together: mostly none needs an escape.
 """

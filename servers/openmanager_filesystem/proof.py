@@ -1,4 +1,4 @@
-"""What ripgrep says it found is shown only if it is there: ripgrep opens by path, and a link may be swapped in meanwhile.
+"""What ripgrep says it found is shown only if it is there: it opens by path, and a link may be swapped in meanwhile.
 
 Every line that is to be shown is read once more through descriptors that follow no link, and compared; of a file that
 is only named it is looked whether it is there. What does not hold was changed meanwhile, or never was inside.
