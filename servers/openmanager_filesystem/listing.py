@@ -12,7 +12,7 @@ from openmanager_core.job import checkpoint
 from openmanager_kit.confined.names import shown_name
 
 _EVERY = 500
-_NAME = attrgetter("name")
+by_name = attrgetter("name")
 _UNITS = ("B", "KB", "MB", "GB", "TB")
 MARKS = {
     "file": "[FILE]",
@@ -35,7 +35,7 @@ def scanned(fd: int) -> list[os.DirEntry[str]]:
     """List an open directory in the order of its names."""
     with os.scandir(fd) as found:
         entries = list(found)
-    entries.sort(key=_NAME)
+    entries.sort(key=by_name)
     return entries
 
 

@@ -27,7 +27,7 @@ class Page:
     Attributes
     ----------
     lines, rows
-        The same entries for a person and for a program.
+        The same entries for a person and for a program; a line may be several, joined already.
     """
 
     def __init__(self, start: int, total: int, room: int) -> None:
@@ -91,7 +91,7 @@ def _made(
     kinds = [others.get(name, "file") for name in names] if mixed else []
     if sizes is None:
         if not mixed:
-            return [f"[FILE] {name}" for name in shown], [{"name": name, "type": "file"} for name in shown]
+            return ["[FILE] " + "\n[FILE] ".join(shown)], [{"name": name, "type": "file"} for name in shown]
         pairs = list(zip(shown, kinds, strict=True))
         return [f"{MARKS[kind]} {name}" for name, kind in pairs], [{"name": name, "type": kind} for name, kind in pairs]
     if not mixed:

@@ -16,7 +16,7 @@ from typing import cast
 
 from openmanager_core.job import checkpoint
 from openmanager_filesystem.find_parameters import FACTS, how_many, problems
-from openmanager_filesystem.listing import kind_of, scanned, target
+from openmanager_filesystem.listing import by_name, kind_of, target
 from openmanager_filesystem.trash import TRASH
 from openmanager_kit.confined import walk
 from openmanager_kit.confined.below import open_below
@@ -156,16 +156,19 @@ class _Growth:
         plain = f'{middle}file"\n{pad}}}'
         fixed = len(head) + len(middle) + len(plain) + _BRACKETS
         above = "/".join(folder.parts) + "/" if folder.parts else ""
-        entries = scanned(fd)
+        with os.scandir(fd) as found:
+            entries = list(found)
+        names = [entry.name for entry in entries]
         # One look at all names of a directory: mostly none needs an escape.
-        together = "/".join([entry.name for entry in entries])
+        together = "/".join(names)
         plain_names = together.isascii() and together.isprintable() and "\\" not in together and '"' not in together
         if plain_names and self._excluded is None and all(one.is_file(follow_symlinks=False) for one in entries):
+            names.sort()
             head, plain = head + '"', '"' + plain
-            texts = [head + entry.name + plain for entry in entries]
+            children += [head + name + plain for name in names]
             folder.flat = True
-            children += texts
-            return children, sum(map(len, texts)) + 2 * len(texts)
+            return children, len(together) + len(names) * (len(head) + len(plain) + 2) - max(0, len(names) - 1)
+        entries.sort(key=by_name)
         for entry in entries:
             name = entry.name
             if self._excluded is not None and self._excluded(above + name):
