@@ -151,7 +151,7 @@ async def walked(spot: Spot, request: dict[str, Any]) -> Found:
             ended = await _walk(cwd, request | {"rg": [*request["rg"], "--no-ignore"] if request["rg"] else []})
     if ended.code != 0 or ended.cut:
         raise StorageUnavailable("the search ended without an answer", hint="a path further down, or a smaller limit")
-    said = json.loads(ended.out)
+    said = await offload(json.loads, ended.out)
     errors = [*ignoring.errors, *((shown_path(path) or ".", why) for path, why in said["errors"])]
     failed = ignoring.count + said["failed"]
     return Found(said["page"], said["total"], said["seen"], errors, failed, said["trash"], said["late"])

@@ -86,15 +86,7 @@ async def search_files(
         "rg": [*rg, *(["--hidden"] if hidden else []), "./"] if gitignore else [],
     }
     found = await walked(spot, request)
-    shown = shown_path(base)
-    paths: list[str] = []
-    room = max_chars - FACTS
-    for one in found.paths:
-        paths.append(shown + shown_path(one))
-        room -= length(paths[-1])
-        if room < 0 and len(paths) > 1:
-            paths.pop()
-            break
+    paths = await offload(_as_fit, found.paths, shown_path(base), max_chars - FACTS)
     after = skip + len(paths)
     cursor_on = cursors.encode(after, key) if after < found.total else ""
     facts = [
@@ -108,6 +100,18 @@ async def search_files(
     if any(facts[2:]):
         structured["problems"] = [fact for fact in facts[2:] if fact]
     return answer("\n".join(paths) or "No matches found", facts, structured)
+
+
+def _as_fit(found: list[str], base: str, room: int) -> list[str]:
+    """Show the first paths, as many as fit and one at least."""
+    paths: list[str] = []
+    for one in found:
+        paths.append(base + shown_path(one))
+        room -= length(paths[-1])
+        if room < 0 and len(paths) > 1:
+            paths.pop()
+            break
+    return paths
 
 
 def _why_no_file(pattern: str, seen: int, kind: str) -> str:
