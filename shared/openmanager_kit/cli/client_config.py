@@ -32,8 +32,9 @@ def run(args: argparse.Namespace) -> int:
     """Print the configuration on stdout, and where it belongs on stderr."""
     # The client starts the server without this shell's variables: only which profile is meant counts.
     config = args.config or os.environ.get(CONFIG_VARIABLE, "")
+    typed = options.flags_of(args)
     profile = load_profile(config, {}, {})
-    beside = load_profile(config, options.flags_of(args), {})
+    beside = load_profile(config, typed, {}) if typed else profile
     command = (args.command,) if args.command else this_command() if args.absolute else PORTABLE
     client = CLIENTS[args.client]
     entries = entries_of(

@@ -6,7 +6,7 @@ import argparse
 import importlib
 import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from openmanager_core.errors import ConfigError, FleetError
 
@@ -33,6 +33,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
 """Sub-command: (module with ``add_arguments(parser)`` and ``run(args) -> int``, one line of help)."""
 
 _EXIT_USAGE = 2
+_WITH_DIRECTORIES = "serve"
+"""Its directories may stand behind options too: ``serve filesystem --root A B``."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -51,6 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.write(f"openmanager {version()}\n")
         return 0
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    parse: Callable[[Sequence[str]], argparse.Namespace] | None = None
     wanted = words[0] if words and words[0] in COMMANDS else None
     for name, (module, text) in COMMANDS.items():
         sub = commands.add_parser(name, help=text.replace("%", "%%"), description=text)
@@ -58,7 +61,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             found = importlib.import_module(module)
             found.add_arguments(sub)
             sub.set_defaults(run=found.run)
-    args = parser.parse_args(words)
+            if name == _WITH_DIRECTORIES:
+                parse = sub.parse_intermixed_args
+    args = parse(words[1:]) if parse is not None else parser.parse_args(words)
     try:
         return int(args.run(args))
     except ConfigError as exc:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import os
-import sys
 from collections.abc import Mapping
 from typing import Any
 
 from openmanager_core.errors import ConfigError
 from openmanager_kit.cli import options
+from openmanager_kit.hosting import tuning
 from openmanager_kit.registry import WITH_ROOTS
-
-_SWITCH_S = 0.001
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,10 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until the client leaves or a signal comes."""
-    # Collecting garbage while a thousand modules come in costs a tenth of the start and finds nothing.
-    gc.disable()
-    # A call goes through several threads and waits for the interpreter at each; behind a busy one 5 ms add up.
-    sys.setswitchinterval(_SWITCH_S)
+    tuning.starting()
     from openmanager_kit import logs
     from openmanager_kit.profile import load_profile
     from openmanager_kit.registry import build_gateway, build_server
@@ -48,22 +42,17 @@ def run(args: argparse.Namespace) -> int:
     if profile.http.enabled:
         from openmanager_kit.hosting.http import serve_http as http
 
-        _collect_again()
+        tuning.serving()
         code = http(server, profile.http)
     else:
         from openmanager_kit.hosting.stdio import serve_stdio
 
-        _collect_again()
+        tuning.serving()
         code = serve_stdio(server)
     from openmanager_kit.hosting.leaving import leave
 
     leave(code)
     return code
-
-
-def _collect_again() -> None:
-    gc.freeze()
-    gc.enable()
 
 
 def _flags(args: argparse.Namespace) -> Mapping[str, Any]:
