@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import sqlite3
 
 TITLE_CHARS = 120
+_INDEX_EVERY, _INDEX_CHARS = 100, 4_000
 _LINE = "SELECT rank, thoughts, last_seq, last_number FROM branches WHERE chain = ? AND name = ?"
 
 
@@ -77,7 +78,7 @@ def append(
             f"chain {handle} is concluded", hint="a new chain (chainId new), or needsMoreThoughts true to go on with it"
         )
     place = _place(db, chain, thought)
-    _room(db, chain, thought, size, limits)
+    indexed = _room(db, chain, thought, size, limits)
     if chain is None:
         cursor = db.execute(
             "INSERT INTO chains (handle, owner, title, created_s, updated_s) VALUES (?, ?, ?, ?, ?)",
@@ -93,7 +94,9 @@ def append(
         "revises_number, at_s, text) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (*row, place.parent, place.revised, thought.revises, now_s, thought.text),
     )
-    db.execute("INSERT INTO thoughts_text (rowid, text) VALUES (?, ?)", (cursor.lastrowid, thought.text))
+    assert cursor.lastrowid is not None
+    if cursor.lastrowid - indexed >= _INDEX_EVERY or len(thought.text) > _INDEX_CHARS:
+        index(db)
     last = max(place.last_number, thought.number) if thought.revises else thought.number
     if place.begins:
         db.execute(
@@ -165,7 +168,8 @@ def _nowhere(db: sqlite3.Connection, chain: Chain, parameter: str, number: int) 
     )
 
 
-def _room(db: sqlite3.Connection, chain: Chain | None, thought: Thought, size: int, limits: Section) -> None:
+def _room(db: sqlite3.Connection, chain: Chain | None, thought: Thought, size: int, limits: Section) -> int:
+    """Refuse what would be too much; gives the id of the last thought in the index."""
     if len(thought.text) > limits.thought_chars:
         raise InvalidRequest(
             f"thought must be at most {limits.thought_chars} characters long, got {len(thought.text)}",
@@ -181,7 +185,7 @@ def _room(db: sqlite3.Connection, chain: Chain | None, thought: Thought, size: i
             f"the chain would have more than {limits.chain_bytes} bytes",
             hint="conclude_chain, then a new one (chainId new)",
         )
-    chains, total = db.execute("SELECT chains, bytes FROM totals").fetchone()
+    chains, total, indexed = db.execute("SELECT chains, bytes, indexed FROM totals").fetchone()
     if chain is None and chains >= limits.chains:
         raise Full(
             f"there are {chains} chains, the most is {limits.chains}",
@@ -192,6 +196,7 @@ def _room(db: sqlite3.Connection, chain: Chain | None, thought: Thought, size: i
             f"all chains together would have more than {limits.total_bytes} bytes",
             hint="delete_chain for some, or a higher total_bytes in the settings of this server",
         )
+    return int(indexed)
 
 
 def _note(thought: Thought, place: _Place, seq: int) -> str:
@@ -271,10 +276,19 @@ def expire(db: sqlite3.Connection, older_than_s: float) -> bool:
     return True
 
 
+def index(db: sqlite3.Connection) -> None:
+    """Bring the search index up to date: a hundred thoughts at once cost little more than one."""
+    (done,) = db.execute("SELECT indexed FROM totals").fetchone()
+    (newest,) = db.execute("SELECT max(id) FROM thoughts").fetchone()
+    if newest is not None and newest > done:
+        db.execute("INSERT INTO thoughts_text (rowid, text) SELECT id, text FROM thoughts WHERE id > ?", (done,))
+        db.execute("UPDATE totals SET indexed = ?", (newest,))
+
+
 def _remove(db: sqlite3.Connection, chain: int, size: int) -> None:
     db.execute(
         "INSERT INTO thoughts_text (thoughts_text, rowid, text) "
-        "SELECT 'delete', id, text FROM thoughts WHERE chain = ?",
+        "SELECT 'delete', id, text FROM thoughts WHERE chain = ? AND id <= (SELECT indexed FROM totals)",
         (chain,),
     )
     for table in ("thoughts", "branches", "conclusions"):

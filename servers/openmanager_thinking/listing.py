@@ -11,8 +11,9 @@ from openmanager_core.text import ident, quoted
 from openmanager_core.timespan import iso
 from openmanager_kit import cursors
 from openmanager_kit.answers import MAX_CHARS, Answer
+from openmanager_thinking.chains import index
 from openmanager_thinking.desk import TheVisit
-from openmanager_thinking.lookups import Hit, chains_of, need_chain, search, words_of
+from openmanager_thinking.lookups import Hit, behind, chains_of, need_chain, search, words_of
 from openmanager_thinking.parameters import Cursor, Limit, MaxChars
 
 if TYPE_CHECKING:
@@ -149,7 +150,10 @@ async def search_thoughts(
         chain = need_chain(db, owner, chainId) if chainId else None
         return search(db, owner, words, chain, before, limit + 1)
 
-    found = await visit.desk.store.read(find)
+    store = visit.desk.store
+    if await store.read(behind):
+        await store.write(index)
+    found = await store.read(find)
     rows = [
         HitRow(
             chainId=hit.handle,

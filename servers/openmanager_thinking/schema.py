@@ -68,8 +68,9 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             questions TEXT NOT NULL
         )""",
         "CREATE INDEX conclusions_by_chain ON conclusions (chain)",
-        "CREATE TABLE totals (chains INTEGER NOT NULL, bytes INTEGER NOT NULL)",
-        "INSERT INTO totals VALUES (0, 0)",
+        # `indexed` is the id of the last thought that `thoughts_text` knows.
+        "CREATE TABLE totals (chains INTEGER NOT NULL, bytes INTEGER NOT NULL, indexed INTEGER NOT NULL)",
+        "INSERT INTO totals VALUES (0, 0, 0)",
         "PRAGMA user_version = 1",
     ),
 )
