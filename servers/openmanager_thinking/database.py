@@ -32,9 +32,16 @@ _SETTINGS = (
 )
 
 
-def explained(exc: Exception, path: Path) -> StorageUnavailable:
-    """Put a failure of SQLite or of the operating system into words."""
+def explained(exc: Exception, path: Path) -> Exception:
+    """Put a failure of SQLite or of the operating system into words; anything else stays what it is."""
+    if not isinstance(exc, (sqlite3.Error, OSError, Damaged)) or isinstance(exc, sqlite3.ProgrammingError):
+        return exc
     return explain(exc, ident(path.name), BUSY_S, _WHAT)
+
+
+def is_full(exc: Exception) -> bool:
+    """Tell whether there was no room for a change."""
+    return getattr(exc, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
 
 
 def open_database(path: Path, *, check: bool = True) -> sqlite3.Connection:

@@ -101,9 +101,10 @@ class Store:
             self._put_back(db)
             return result
         except Exception as exc:
-            if isinstance(exc, OSError) or type(exc).__module__ == "sqlite3":
-                raise explained(exc, self._path) from exc
-            raise
+            failure = explained(exc, self._path)
+            if failure is exc:
+                raise
+            raise failure from exc
 
     def _reader(self) -> sqlite3.Connection:
         from openmanager_thinking.database import open_database

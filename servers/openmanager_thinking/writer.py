@@ -93,7 +93,7 @@ class Writer:
             self._db = None
 
     def _outcomes(self, batch: list[_Asked]) -> list[Outcome]:
-        from openmanager_thinking.database import explained, open_database
+        from openmanager_thinking.database import explained, is_full, open_database
 
         try:
             if self._db is None:
@@ -101,11 +101,10 @@ class Writer:
             self._keep_up(self._db)
             return self._together(self._db, batch)
         except Exception as exc:
-            storage = isinstance(exc, OSError) or type(exc).__module__ == "sqlite3"
-            if len(batch) > 1 and storage and getattr(exc, "sqlite_errorname", "").startswith("SQLITE_FULL"):
+            if len(batch) > 1 and is_full(exc):
                 # One that does not fit must not take the others with it.
                 return [self._outcomes([asked])[0] for asked in batch]
-            return [(None, explained(exc, self._path) if storage else exc)] * len(batch)
+            return [(None, explained(exc, self._path))] * len(batch)
 
     def _together(self, db: sqlite3.Connection, batch: list[_Asked]) -> list[Outcome]:
         outcomes: list[Outcome] = []

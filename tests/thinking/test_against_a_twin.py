@@ -127,7 +127,7 @@ def test_pages_of_any_size_hold_every_character_once(texts: list[str], budget: i
         read: dict[int, str] = {}
         seen: list[tuple[int, int, int]] = []
 
-        def noting(entry: Any, start: int, end: int, write: Any = write) -> str:
+        def noting(entry: Any, start: int, end: int, write: Any = write, seen: Any = seen) -> str:
             seen.append((entry.index, start, min(end, len(entry.text))))
             return str(write(entry, start, end))
 
