@@ -294,4 +294,9 @@ def _remove(db: sqlite3.Connection, chain: int, size: int) -> None:
     for table in ("thoughts", "branches", "conclusions"):
         db.execute(f"DELETE FROM {table} WHERE chain = ?", (chain,))  # noqa: S608 - the names are above
     db.execute("DELETE FROM chains WHERE id = ?", (chain,))
-    db.execute("UPDATE totals SET chains = chains - 1, bytes = bytes - ?", (size,))
+    # The next thoughts may get the numbers of these: what the index knows must not seem to reach beyond them.
+    db.execute(
+        "UPDATE totals SET chains = chains - 1, bytes = bytes - ?, "
+        "indexed = min(indexed, coalesce((SELECT max(id) FROM thoughts), 0))",
+        (size,),
+    )

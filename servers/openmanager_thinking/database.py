@@ -28,7 +28,9 @@ _SETTINGS = (
     "PRAGMA cell_size_check = ON",
     "PRAGMA trusted_schema = OFF",
     "PRAGMA temp_store = MEMORY",
-    "PRAGMA journal_size_limit = 4194304",
+    # A checkpoint flushes twice more: once in 16 MB of log is often enough.
+    "PRAGMA wal_autocheckpoint = 4000",
+    "PRAGMA journal_size_limit = 16777216",
 )
 
 

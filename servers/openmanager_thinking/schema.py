@@ -24,8 +24,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             conclusions INTEGER NOT NULL DEFAULT 0,
             open INTEGER NOT NULL DEFAULT 1
         )""",
-        "CREATE INDEX chains_by_owner ON chains (owner, updated_s)",
-        "CREATE INDEX chains_by_age ON chains (updated_s)",
+        # Nothing that changes with each thought is in an index: a page that is not written is not flushed either.
+        "CREATE INDEX chains_by_owner ON chains (owner)",
         """CREATE TABLE branches (
             chain INTEGER NOT NULL REFERENCES chains (id),
             rank INTEGER NOT NULL,
@@ -41,7 +41,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) WITHOUT ROWID""",
         # `branch` is a rank, 0 for the main line; `parent_seq` the thought that this one follows, 0 for none.
         """CREATE TABLE thoughts (
-            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            id INTEGER PRIMARY KEY,
             chain INTEGER NOT NULL REFERENCES chains (id),
             seq INTEGER NOT NULL,
             branch INTEGER NOT NULL,

@@ -140,6 +140,21 @@ async def test_a_search_is_paged_newest_first_and_may_be_kept_to_one_chain(tmp_p
         assert "from 1 to 20 words" in await refused(client, "search_thoughts", query="  ")
 
 
+async def test_what_is_thought_after_a_deletion_is_found_and_what_was_deleted_is_not(tmp_path: Path) -> None:
+    async with Client(server_in(tmp_path)) as client:
+        await think(client, 1, "the first needle")
+        for turn in range(3):
+            chain = (await think(client, 1, f"needle number {turn}", chainId="new"))["chainId"]
+            await think(client, 2, f"needle again {turn}", chainId=chain)
+            hits = (await call(client, "search_thoughts", query="needle")).structured_content["hits"]
+            assert [hit["excerpt"] for hit in hits] == [
+                f"needle again {turn}",
+                f"needle number {turn}",
+                "the first needle",
+            ]
+            await call(client, "delete_chain", chainId=chain)
+
+
 async def test_chains_are_listed_by_state_the_last_used_first(tmp_path: Path) -> None:
     async with Client(server_in(tmp_path)) as client:
         made = [(await think(client, 1, f"problem {n} " + "z" * 300, chainId="new"))["chainId"] for n in range(40)]
