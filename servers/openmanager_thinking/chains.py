@@ -11,12 +11,13 @@ from openmanager_core.text import quoted
 from openmanager_thinking.limits import Section
 from openmanager_thinking.lookups import BRANCHES_SHOWN, Chain, chain_of, latest_branches, number_on, what_exists
 from openmanager_thinking.thought import Thought
+from openmanager_thinking.upkeep import index, take_away
 
 if TYPE_CHECKING:
     import sqlite3
 
 TITLE_CHARS = 120
-_INDEX_EVERY, _INDEX_CHARS = 100, 4_000
+_MOST_BEHIND = 500
 _LINE = "SELECT rank, thoughts, last_seq, last_number FROM branches WHERE chain = ? AND name = ?"
 
 
@@ -95,7 +96,7 @@ def append(
         (*row, place.parent, place.revised, thought.revises, now_s, thought.text),
     )
     assert cursor.lastrowid is not None
-    if cursor.lastrowid - indexed >= _INDEX_EVERY or len(thought.text) > _INDEX_CHARS:
+    if cursor.lastrowid - indexed >= _MOST_BEHIND:  # there was no rest to do it in
         index(db)
     last = max(place.last_number, thought.number) if thought.revises else thought.number
     if place.begins:
@@ -252,7 +253,7 @@ def conclude(
 
 
 def delete(db: sqlite3.Connection, owner: str, handle: str) -> Chain:
-    """Remove a chain and everything in it.
+    """Remove a chain; what was in it goes piece by piece, between calls.
 
     Raises
     ------
@@ -261,42 +262,5 @@ def delete(db: sqlite3.Connection, owner: str, handle: str) -> Chain:
     """
     chain = chain_of(db, owner, handle)
     assert chain is not None
-    _remove(db, chain.id, chain.bytes)
+    take_away(db, chain.id)
     return chain
-
-
-def expire(db: sqlite3.Connection, older_than_s: float) -> bool:
-    """Remove the chain that has rested longest, if it has for too long; True if there may be more."""
-    found = db.execute(
-        "SELECT id, bytes FROM chains WHERE updated_s < ? ORDER BY updated_s LIMIT 1", (older_than_s,)
-    ).fetchone()
-    if found is None:
-        return False
-    _remove(db, *found)
-    return True
-
-
-def index(db: sqlite3.Connection) -> None:
-    """Bring the search index up to date: a hundred thoughts at once cost little more than one."""
-    (done,) = db.execute("SELECT indexed FROM totals").fetchone()
-    (newest,) = db.execute("SELECT max(id) FROM thoughts").fetchone()
-    if newest is not None and newest > done:
-        db.execute("INSERT INTO thoughts_text (rowid, text) SELECT id, text FROM thoughts WHERE id > ?", (done,))
-        db.execute("UPDATE totals SET indexed = ?", (newest,))
-
-
-def _remove(db: sqlite3.Connection, chain: int, size: int) -> None:
-    db.execute(
-        "INSERT INTO thoughts_text (thoughts_text, rowid, text) "
-        "SELECT 'delete', id, text FROM thoughts WHERE chain = ? AND id <= (SELECT indexed FROM totals)",
-        (chain,),
-    )
-    for table in ("thoughts", "branches", "conclusions"):
-        db.execute(f"DELETE FROM {table} WHERE chain = ?", (chain,))  # noqa: S608 - the names are above
-    db.execute("DELETE FROM chains WHERE id = ?", (chain,))
-    # The next thoughts may get the numbers of these: what the index knows must not seem to reach beyond them.
-    db.execute(
-        "UPDATE totals SET chains = chains - 1, bytes = bytes - ?, "
-        "indexed = min(indexed, coalesce((SELECT max(id) FROM thoughts), 0))",
-        (size,),
-    )

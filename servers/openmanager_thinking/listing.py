@@ -11,10 +11,10 @@ from openmanager_core.text import ident, quoted
 from openmanager_core.timespan import iso
 from openmanager_kit import cursors
 from openmanager_kit.answers import MAX_CHARS, Answer
-from openmanager_thinking.chains import index
 from openmanager_thinking.desk import TheVisit
-from openmanager_thinking.lookups import Hit, behind, chains_of, need_chain, search, words_of
+from openmanager_thinking.lookups import Hit, chains_of, need_chain, search, words_of
 from openmanager_thinking.parameters import Cursor, Limit, MaxChars
+from openmanager_thinking.upkeep import behind, index
 
 if TYPE_CHECKING:
     import sqlite3
@@ -152,7 +152,8 @@ async def search_thoughts(
 
     store = visit.desk.store
     if await store.read(behind):
-        await store.write(index)
+        while await store.write(index):
+            pass  # piece by piece, so that no thought waits for all of it
     found = await store.read(find)
     rows = [
         HitRow(

@@ -206,12 +206,6 @@ def conclusion_of(db: sqlite3.Connection, chain: Chain) -> Conclusion | None:
     return None if row is None else Conclusion(row[0], row[1], row[2], json.loads(row[3]))
 
 
-def behind(db: sqlite3.Connection) -> bool:
-    """Tell whether there are thoughts that the search index does not know yet."""
-    newest, indexed = db.execute("SELECT (SELECT max(id) FROM thoughts), indexed FROM totals").fetchone()
-    return newest is not None and newest > indexed
-
-
 @dataclass(frozen=True, slots=True)
 class Hit:
     """A thought that holds what was searched for."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from openmanager_core.job import checkpoint
 from openmanager_core.text import quoted, visible
 from openmanager_core.timespan import iso
 from openmanager_thinking.lookups import Chain, Conclusion, Kept
@@ -108,6 +109,7 @@ def page_of(entries: Iterable[Entry], start_char: int, budget: int, write: Calla
     parts: list[str] = []
     left = budget
     for entry in entries:
+        checkpoint()
         start = min(start_char, len(entry.text)) if not parts else 0
         whole = write(entry, start, len(entry.text)) if len(entry.text) - start <= left else None
         if whole is not None and len(whole) + 1 <= left:
@@ -137,6 +139,7 @@ def mermaid_page(thoughts: Iterable[Kept], budget: int) -> Page:
     parts = ["flowchart TD"]
     left = budget - len(parts[0])
     for kept in thoughts:
+        checkpoint()
         lines = [f'  t{kept.seq}["{kept.number}: {_label(kept.text)}"]']
         if kept.parent_seq:
             name = f'-->|"{_label(kept.branch)}"|' if kept.branch_from else "-->"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from openmanager_core.errors import FleetError
 from openmanager_core.job import offload
 from openmanager_thinking.limits import Section
+from openmanager_thinking.upkeep import expire, tidy
 from openmanager_thinking.writer import Work, Writer
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Store:
         self.on_write: Callable[[], None] | None = None
         """Called after each write."""
         self._path = home / FILE
-        self._writer = Writer(self._path, self._expire)
+        self._writer = Writer(self._path, self._expire, tidy)
         self._readers: list[sqlite3.Connection] = []
         self._turn = threading.Lock()
         self._checked = False
@@ -73,11 +74,10 @@ class Store:
         for db in readers:
             db.close()
 
-    def _expire(self, db: sqlite3.Connection) -> bool:
-        from openmanager_thinking.chains import expire
-
+    def _expire(self, db: sqlite3.Connection) -> None:
         days = self.limits.expire_days
-        return bool(days) and expire(db, self.now_s() - days * _DAY_S)
+        if days:
+            expire(db, self.now_s() - days * _DAY_S)
 
     def _read(self, work: Work[T]) -> T:
         from openmanager_thinking.database import explained, nothing

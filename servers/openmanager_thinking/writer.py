@@ -25,6 +25,8 @@ Outcome = tuple[Any, BaseException | None]
 
 MOST_TOGETHER = 64
 UPKEEP_S = 600.0
+REST_S = 0.25
+"""After so long without a call there is time to tidy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +42,16 @@ class Writer:
     Parameters
     ----------
     upkeep
-        Work that is done before the first piece and every ten minutes after it; True if there is more to do.
+        Quick work that is done before the first piece and every ten minutes after it.
+    tidy
+        Work that is done piece by piece while nobody asks for anything; True if there is more.
     """
 
-    def __init__(self, path: Path, upkeep: Work[bool]) -> None:
+    def __init__(self, path: Path, upkeep: Work[None], tidy: Work[bool]) -> None:
         self._path = path
         self._upkeep = upkeep
+        self._tidy = tidy
+        self._untidy = False
         self._asked: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._db: sqlite3.Connection | None = None
@@ -81,16 +87,31 @@ class Writer:
     def _serve(self) -> None:
         ended = False
         while not ended:
-            batch = [self._asked.get()]
+            batch = [self._next()]
             while len(batch) < MOST_TOGETHER and not self._asked.empty():
                 batch.append(self._asked.get())
             ended = None in batch
             wanted = [asked for asked in batch if asked is not None and not asked.answer.cancelled()]
             if wanted:
                 _deliver(wanted, self._outcomes(wanted))
+                self._untidy = self._db is not None
         if self._db is not None:
             self._db.close()
             self._db = None
+
+    def _next(self) -> _Asked | None:
+        """Wait for a call; tidy while there is none."""
+        while self._untidy and self._db is not None:
+            try:
+                return self._asked.get(timeout=REST_S)
+            except queue.Empty:
+                pass
+            try:
+                while self._untidy and self._asked.empty():
+                    self._untidy = self._alone(self._db, self._tidy)
+            except Exception:
+                self._untidy = False  # the next call is told what is wrong with the file
+        return self._asked.get()
 
     def _outcomes(self, batch: list[_Asked]) -> list[Outcome]:
         from openmanager_thinking.database import explained, is_full, open_database
@@ -127,16 +148,20 @@ class Writer:
     def _keep_up(self, db: sqlite3.Connection) -> None:
         if time.monotonic() < self._upkeep_at:
             return
+        self._alone(db, self._upkeep)
+        self._upkeep_at = time.monotonic() + UPKEEP_S
+
+    def _alone(self, db: sqlite3.Connection, work: Work[T]) -> T:
+        """Do a piece of work in a transaction of its own."""
         db.execute("BEGIN IMMEDIATE")
         try:
-            more = self._upkeep(db)
+            result = work(db)
             db.execute("COMMIT")
         except BaseException:
             if db.in_transaction:
                 db.execute("ROLLBACK")
             raise
-        if not more:
-            self._upkeep_at = time.monotonic() + UPKEEP_S
+        return result
 
 
 def _deliver(batch: list[_Asked], outcomes: list[Outcome]) -> None:

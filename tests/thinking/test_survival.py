@@ -8,19 +8,23 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import anyio
+import anyio.to_thread
 import pytest
 import served
 from mcp.client import Client
 from thoughts import call, refused, server_in, step, text_of, think
 
-from openmanager_core.errors import FleetError, StorageUnavailable
+from openmanager_core.errors import FleetError, NotFound, StorageUnavailable
 from openmanager_thinking import database
-from openmanager_thinking.chains import append
+from openmanager_thinking.chains import append, delete
 from openmanager_thinking.limits import Section
+from openmanager_thinking.lookups import need_chain
 from openmanager_thinking.schema import MIGRATIONS, VERSION
 from openmanager_thinking.store import FILE, Store
 from openmanager_thinking.thought import Thought
@@ -106,8 +110,6 @@ async def test_a_full_disk_says_so_keeps_what_there_is_and_works_again_with_spac
 
 @pytest.mark.anyio
 async def test_of_thoughts_written_together_one_that_does_not_fit_fails_alone(tmp_path: Path) -> None:
-    import anyio
-
     store = Store(tmp_path, Section(expire_days=0))
     await store.write(lambda db: db.execute("PRAGMA max_page_count = 60").fetchone())
     outcomes: list[str] = []
@@ -132,6 +134,41 @@ async def test_of_thoughts_written_together_one_that_does_not_fit_fails_alone(tm
     assert sorted(outcomes) == ["kept", "kept", "kept", "storage_unavailable"]
     await store.aclose()
     assert [text for _, text in stored(tmp_path) if len(text) > 1] == []
+
+
+@pytest.mark.anyio
+async def test_a_heavy_chain_is_gone_at_once_and_its_thoughts_soon_without_holding_up_others(tmp_path: Path) -> None:
+    store = Store(tmp_path, Section())
+    for number in range(1, 61):
+        await store.write(work(store, number, f"needle {number} " + "y z " * 1000))
+    await store.write(partial(delete, owner="local", handle="c"))
+    with pytest.raises(NotFound):
+        await store.read(lambda db: need_chain(db, "local", "c"))
+    assert await store.read(lambda db: db.execute("SELECT chains, bytes FROM totals").fetchone()) == (0, 0)
+    with anyio.fail_after(30):
+        while await store.read(lambda db: db.execute("SELECT count(*) FROM thoughts").fetchone()) != (0,):  # noqa: ASYNC110 - nothing tells
+            await anyio.sleep(0.05)
+    assert (await store.write(work(store, 1, "another needle"))).length == 1
+    await store.aclose()
+    assert stored(tmp_path) == [(1, "another needle")]
+
+
+@pytest.mark.anyio
+async def test_a_query_ends_when_its_caller_goes(filled: Path) -> None:
+    store, ended = Store(filled, Section()), threading.Event()
+
+    def endless(db: sqlite3.Connection) -> None:
+        try:
+            db.execute(
+                "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n"
+            ).fetchone()
+        finally:
+            ended.set()
+
+    with anyio.move_on_after(0.1):
+        await store.read(endless)
+    assert await anyio.to_thread.run_sync(ended.wait, 20)
+    await store.aclose()
 
 
 @pytest.fixture
