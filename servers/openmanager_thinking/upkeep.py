@@ -24,7 +24,7 @@ _SPARE_PAGES, _PAGES_BACK = 2_000, 200
 def behind(db: sqlite3.Connection) -> int:
     """Count the thoughts that the search index does not know yet (or a few more)."""
     newest, indexed = db.execute("SELECT (SELECT max(id) FROM thoughts), indexed FROM totals").fetchone()
-    return max((newest or 0) - indexed, 0)
+    return max(int(newest or 0) - int(indexed), 0)
 
 
 def index(db: sqlite3.Connection) -> bool:
