@@ -23,7 +23,7 @@ _CHAIN = (
     "id, handle, owner, title, created_s, updated_s, thoughts, bytes, branches, last_seq, last_number, "
     "conclusions, open"
 )
-_SHORTEST_INDEXED = 3
+_SHORTEST_INDEXED, _LONGEST_INDEXED = 3, 32
 _MOST_WORDS = 20
 _WORDS = re.compile(r'"([^"]+)"|(\S+)')
 
@@ -239,17 +239,18 @@ def search(
     """Find the thoughts that hold every word, the newest first.
 
     The index knows runs of three characters. Shorter words, as many Korean ones are, are looked for in the texts
-    that the longer ones leave, or in all of them.
+    that the longer ones leave, or in all of them; and so is the whole of a word of which the index is asked for the
+    beginning, because a long run of runs can keep it busy for seconds.
     """
     indexed = [word for word in words if len(word) >= _SHORTEST_INDEXED]
     source, which, given = "thoughts t", [], []
     if indexed:
         source = "thoughts_text f JOIN thoughts t ON t.id = f.rowid"
         which.append("thoughts_text MATCH ?")
-        given.append(" AND ".join('"' + word.replace('"', '""') + '"' for word in indexed))
+        given.append(" AND ".join('"' + word[:_LONGEST_INDEXED].replace('"', '""') + '"' for word in indexed))
     key = "f.rowid" if indexed else "t.id"
     for word in words:
-        if len(word) < _SHORTEST_INDEXED:
+        if not _SHORTEST_INDEXED <= len(word) <= _LONGEST_INDEXED:
             which.append("t.text LIKE ? ESCAPE '\\'")
             given.append("%" + re.sub(r"([\\%_])", r"\\\1", word) + "%")
     bounds: list[Any] = []

@@ -73,4 +73,5 @@ def checked(
         raise InvalidRequest(
             f"branchId must be plain text in one line, got {quoted(branch, 80)}", hint="a short name such as plan-b"
         )
+    text = text.replace("\0", r"\x00")  # as it is shown; SQLite takes the character for the end of a text
     return Thought(text, number, max(number, total), more, needs_more, revises, branch_from, branch)

@@ -107,6 +107,9 @@ SEARCHES = [
     ("(x)*", ['say "hi" OR NOT (x)*']),
     ("NEAR(a b)", []),
     ("nothing-of-this", []),
+    ("a-word-of-more-than-32-characters-in-all", ["a-word-of-more-than-32-characters-in-all"]),
+    ("a-word-of-more-than-32-characters-that-goes-on", []),
+    ("nul", [r"\x00nul"]),
 ]
 
 
@@ -119,6 +122,7 @@ async def test_words_and_parts_of_words_are_found(tmp_path: Path, query: str, fo
         "100% _sure_ \\o/",
         'say "hi" OR NOT (x)*',
     ]
+    texts += ["a-word-of-more-than-32-characters-in-all", "\0nul"]
     async with Client(server_in(tmp_path)) as client:
         for number, text in enumerate(texts, 1):
             await think(client, number, text)
