@@ -8,8 +8,9 @@ import shlex
 import sys
 
 from openmanager_kit.cli import options
-from openmanager_kit.clients.entries import ANY_ROOT, PORTABLE, entries_of, this_command
+from openmanager_kit.clients.entries import ANY_ROOT, PORTABLE, entries_of
 from openmanager_kit.clients.formats import CLIENTS
+from openmanager_kit.clients.starting import this_command
 from openmanager_kit.profile import load_profile
 from openmanager_kit.settings import CONFIG_VARIABLE
 

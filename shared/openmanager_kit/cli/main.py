@@ -13,6 +13,9 @@ from openmanager_core.errors import ConfigError, FleetError
 COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("openmanager_kit.cli.serve", "Serve one MCP server, over stdio or HTTP"),
     "client-config": ("openmanager_kit.cli.client_config", "Print what an MCP client needs to know"),
+    "install": ("openmanager_kit.cli.install", "Write the servers of a profile into an MCP client's configuration"),
+    "uninstall": ("openmanager_kit.cli.uninstall", "Take our servers out of an MCP client's configuration"),
+    "restore": ("openmanager_kit.cli.restore", "Undo the last change of an MCP client's configuration"),
     "demo": ("openmanager_local.demo", "Break a simulated fleet and analyse it through MCP, as make run does"),
     "report": ("openmanager_local.report_command", "Report on the fleet: terminal, Markdown or JSON"),
     "detect": ("openmanager_kit.cli.detect", "Score one series for anomalies, causally (CSV in, JSON out)"),
