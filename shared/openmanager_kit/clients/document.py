@@ -75,10 +75,10 @@ class Document:
             self._change(lambda: jsonc_edit.put(self.text, (root, name), values))
         else:
             for key in gone:
-                self._change(lambda key=key: jsonc_edit.remove(self.text, (root, name, key)))  # type: ignore[misc]
+                self._change(lambda key=key: jsonc_edit.remove(self.text, (root, name, key)))
             for key, value in values.items():
                 if self.servers[name].get(key) != value:
-                    self._change(lambda k=key, v=value: jsonc_edit.put(self.text, (root, name, k), v))  # type: ignore[misc]
+                    self._change(lambda k=key, v=value: jsonc_edit.put(self.text, (root, name, k), v))
 
     def remove(self, name: str) -> None:
         """Take an entry out."""

@@ -117,7 +117,7 @@ def ends_in_line_comment(gap: str) -> bool:
 
 
 def _key_end(text: str, part: Part) -> int:
-    return part.start if part.start == part.at else json.decoder.scanstring(text, part.start + 1)[1]
+    return part.start if part.start == part.at else _string(text, part.start)[1]
 
 
 def _skip(text: str, at: int) -> int:
@@ -175,9 +175,10 @@ def _string(text: str, at: int) -> tuple[str, int]:
     if text[at : at + 1] != '"':
         _fail('a key in double quotes (")', text, at)
     try:
-        return json.decoder.scanstring(text, at + 1)
+        key, end = _DECODER.raw_decode(text, at)
     except json.JSONDecodeError as exc:
         raise Unreadable(exc.msg[:1].lower() + exc.msg[1:], text, exc.pos) from None
+    return str(key), end
 
 
 def _walk(text: str, start: int, depth: int) -> Container:

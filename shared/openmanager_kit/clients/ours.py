@@ -25,9 +25,11 @@ def words_of(entry: Any) -> tuple[str, ...]:
     """Give program and arguments of an entry; empty if it starts nothing."""
     if not isinstance(entry, Mapping):
         return ()
-    command, args = entry.get("command"), entry.get("args", [])
-    if isinstance(command, Mapping):  # Zed's older notation
-        command, args = command.get("path"), command.get("args", [])
+    held: Any = entry.get("command")
+    if isinstance(held, Mapping):  # Zed's older notation
+        command, args = held.get("path"), held.get("args", [])
+    else:
+        command, args = held, entry.get("args", [])
     if not isinstance(command, str) or not isinstance(args, list):
         return ()
     return (command, *(str(word) for word in args))

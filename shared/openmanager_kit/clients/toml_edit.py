@@ -13,7 +13,7 @@ from typing import Any
 from openmanager_kit.clients.jsonc import Unreadable
 
 _PLACE = re.compile(r"\(at (?:line (\d+), column (\d+)|end of document)\)")
-_HEADER = re.compile(r"^[ \t]*\[[^\r\n]*$", re.MULTILINE)
+_HEADER = re.compile(r"^[ \t]*\[[^\r\n]*", re.MULTILINE)
 
 
 def parse(text: str) -> dict[str, Any]:
