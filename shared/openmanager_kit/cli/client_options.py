@@ -9,6 +9,14 @@ from openmanager_kit.clients.changing import Change
 from openmanager_kit.clients.formats import CLIENTS
 from openmanager_kit.clients.places import INSTALLABLE, SCOPES
 
+_FOR_PROJECT = (
+    "It names programs of this machine: for a shared repository take what openmanager client-config prints.\n"
+)
+_APPROVAL = {
+    "claude-code": "Claude Code asks at its next start whether the project's servers may run.\n",
+    "codex": "Codex reads it in projects that it trusts.\n",
+}
+
 
 def add_client(parser: argparse.ArgumentParser) -> None:
     """Let the command take a client, the scope of its file, and ``--dry-run``."""
@@ -41,8 +49,10 @@ def tell(args: argparse.Namespace, change: Change, nothing: str) -> None:
             sys.stdout.write(
                 f"Before that it was as in {change.backup} (openmanager restore {args.client} undoes it).\n"
             )
-        if change.new_folder:
+        if change.new_folder and args.scope == "user":
             sys.stderr.write(f"{change.target.parent} was not there: is {title} installed?\n")
         sys.stderr.write(f"Restart {title} if it is running.\n")
+        if args.scope == "project" and (report.added or report.changed):
+            sys.stderr.write(_FOR_PROJECT + _APPROVAL.get(args.client, ""))
     for name in report.left:
         sys.stderr.write(f"{name} was ours, but is something else now: left as it is.\n")

@@ -172,7 +172,9 @@ CLIENTS: dict[str, Client] = {
     ),
     "windsurf": Client("Windsurf", "~/.codeium/windsurf/mcp_config.json", "mcpServers", _windsurf),
     "zed": Client("Zed", "settings.json (zed: open settings)", "context_servers", _by_address_without_token),
-    "codex": Client("Codex", "~/.codex/config.toml", "mcp_servers", _codex, toml=True),
+    "codex": Client(
+        "Codex", ".codex/config.toml in a trusted project, or ~/.codex/config.toml", "mcp_servers", _codex, toml=True
+    ),
     "gemini": Client("Gemini CLI", ".gemini/settings.json, or ~/.gemini/settings.json", "mcpServers", _gemini),
     "lmstudio": Client("LM Studio", "~/.lmstudio/mcp.json", "mcpServers", _by_address_without_token),
     "junie": Client("Junie", ".junie/mcp/mcp.json in the project", "mcpServers", _started_only),

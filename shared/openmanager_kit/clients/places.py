@@ -90,7 +90,10 @@ _PLACES: dict[str, tuple[Callable[[Machine], Path] | str, str]] = {
     "vscode": (lambda machine: machine.settings_folder / "Code" / "User" / "mcp.json", ".vscode/mcp.json"),
     "windsurf": (".codeium/windsurf/mcp_config.json", ""),
     "zed": (_zed, ""),
-    "codex": (lambda machine: machine.variable("CODEX_HOME", machine.home / ".codex") / "config.toml", ""),
+    "codex": (
+        lambda machine: machine.variable("CODEX_HOME", machine.home / ".codex") / "config.toml",
+        ".codex/config.toml",
+    ),
     "gemini": (".gemini/settings.json", ".gemini/settings.json"),
     "lmstudio": (".lmstudio/mcp.json", ""),
 }
