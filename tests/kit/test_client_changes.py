@@ -1,9 +1,8 @@
-"""What changing a client's file promises: foreign entries, links, modes, copies, neighbours that write at the same time."""
+"""What changing a client's file promises: foreign entries, links, modes, copies, others that write meanwhile."""
 
 from __future__ import annotations
 
 import json
-import os
 import stat
 import subprocess
 import sys
@@ -65,7 +64,7 @@ def test_a_file_that_cannot_be_read_is_refused_and_left(text: str | bytes, said:
             act()
         assert str(file) in str(failed.value)
     assert file.read_bytes() == before
-    assert os.listdir(file.parent) == ["mcp.json"]
+    assert [path.name for path in file.parent.iterdir()] == ["mcp.json"]
 
 
 @pytest.mark.parametrize(
@@ -211,7 +210,7 @@ def test_a_dry_run_shows_the_difference_and_writes_nothing(tmp_path: Path) -> No
     assert not computer.state.exists()
     file = cursor(computer, ONE)
     assert ' "other": {\n' in install("cursor", "user", computer, launches("git"), dry_run=True).diff
-    assert os.listdir(file.parent) == ["mcp.json"]
+    assert [path.name for path in file.parent.iterdir()] == ["mcp.json"]
 
 
 def test_restoring_goes_back_one_change_at_a_time(tmp_path: Path) -> None:
@@ -285,7 +284,7 @@ def test_what_the_client_writes_meanwhile_is_not_lost(tmp_path: Path) -> None:
     with pytest.raises(store.ChangedMeanwhile):
         store.replace(file, b"{}", b'{"ours": 1}')
     assert file.read_text() == ONE
-    assert sorted(os.listdir(file.parent)) == ["mcp.json"]
+    assert [path.name for path in file.parent.iterdir()] == ["mcp.json"]
     assert computer.state.exists() is False
 
 

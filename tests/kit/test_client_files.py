@@ -77,7 +77,7 @@ def test_a_project_has_its_file_or_the_refusal_names_the_scope(client: str, tmp_
     if "project" in scopes_of(client):
         assert place(client, "project", computer).is_relative_to(computer.project)
     else:
-        with pytest.raises(ConfigError, match="--scope project: .* use --scope user"):
+        with pytest.raises(ConfigError, match=r"--scope project: .* use --scope user"):
             place(client, "project", computer)
 
 
@@ -112,13 +112,13 @@ def test_a_new_file_holds_what_client_config_prints(client: str, platform: str, 
 FOREIGN = {
     "two spaces": '{\n  "theme": "dark",\n  "ROOT": {\n    "other": {"command": "npx", "args": ["-y", "x"]}\n  }\n}\n',
     "tabs": '{\n\t"ROOT": {\n\t\t"other": {\n\t\t\t"command": "x"\n\t\t}\n\t}\n}',
-    "comments": '// mine\n{\n  "ROOT": { // servers\n    "other": {"command": "x"}, // the other\n    /* end */\n  },\n}\n',
+    "comments": '// mine\n{\n  "ROOT": { // servers\n    "other": {"command": "x"}, // other\n    /* end */\n  },\n}\n',
     "crlf": '{\r\n    "ROOT": {\r\n        "other": {"command": "x"}\r\n    },\r\n    "z": 1\r\n}\r\n',
     "bom": '\ufeff{\n  "ROOT": {}\n}\n',
     "one line": '{"z":1,"ROOT":{"other":{"command":"x","env":{"KEY":"secret \\u00e9"}}}}',
     "no root": '{\n  "z": [1,2 , 3],\n  "a": 1.50\n}\n',
     "empty": "{}\n",
-    "order": '{\n   "b": 1,\n   "ROOT": {\n      "z": {"command": "z"},\n      "a": {"command": "a"}\n   },\n   "a": 2\n}\n',
+    "order": '{\n   "b": 1,\n   "ROOT": {\n      "z": {"command": "z"},\n      "a": {}\n   },\n   "a": 2\n}\n',
 }
 
 
@@ -150,7 +150,7 @@ def _in_order(words: list[bytes], within: list[bytes]) -> bool:
 
 
 TOML = {
-    "plain": '# mine\nmodel = "x"   # aligned\n\n[mcp_servers.other]\ncommand = "y"\n\n# about profiles\n[profiles.a]\nb = 1\n',
+    "plain": '# mine\nmodel = "x"  # note\n\n[mcp_servers.other]\ncommand = "y"\n\n# profiles\n[profiles.a]\nb = 1\n',
     "no final newline": '[mcp_servers.other]\ncommand = "y"',
     "crlf": 'model = "x"\r\n\r\n[mcp_servers.other]\r\ncommand = "y"\r\n',
     "bom": '\ufeffmodel = "x"\n',
@@ -245,7 +245,7 @@ def test_an_address_is_written_as_the_client_writes_it(
     for token, expected in (("", without), ("TOK", with_token)):
         entries = [http_entry(url, token)]
         if expected is None:
-            with pytest.raises(ConfigError, match="--http: .*--gateway"):
+            with pytest.raises(ConfigError, match=r"--http: .*--gateway"):
                 install(client, "user", computer, entries)
             continue
         change = install(client, "user", computer, entries)

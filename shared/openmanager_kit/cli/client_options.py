@@ -46,9 +46,8 @@ def tell(args: argparse.Namespace, change: Change, nothing: str) -> None:
     else:
         sys.stdout.write(f"{title}: {'; '.join(parts)} in {change.file}\n")
         if change.backup is not None and change.before is not None:
-            sys.stdout.write(
-                f"Before that it was as in {change.backup} (openmanager restore {args.client} undoes it).\n"
-            )
+            undo = f"openmanager restore {args.client}" + (" --scope project" if args.scope == "project" else "")
+            sys.stdout.write(f"What it was before is in {change.backup}; {undo} undoes it.\n")
         if change.new_folder and args.scope == "user":
             sys.stderr.write(f"{change.target.parent} was not there: is {title} installed?\n")
         sys.stderr.write(f"Restart {title} if it is running.\n")
