@@ -153,6 +153,19 @@ def test_an_entry_is_ours_by_the_words_that_start_it(words: list[str], ours: boo
     assert starts_us({"command": {"path": words[0], "args": words[1:]}}) is ours
 
 
+def test_a_table_below_our_own_goes_when_it_no_longer_fits(tmp_path: Path) -> None:
+    computer = machine(tmp_path)
+    file = place("codex", "user", computer)
+    install("codex", "user", computer, launches("git"))
+    file.write_text(file.read_text() + '\n[mcp_servers.git.env]\nA = "b"\n\n[z]\n')
+    assert install("codex", "user", computer, launches("git")).report.same == ["git"]
+    install("codex", "user", computer, [http_entry("https://a.example/mcp", name="git")])
+    assert "env" not in file.read_text()
+    assert 'url = "https://a.example/mcp"' in file.read_text()
+    uninstall("codex", "user", computer)
+    assert file.read_text().strip() == "[z]"
+
+
 def test_questions_for_secrets_come_and_go_with_the_entries(tmp_path: Path) -> None:
     computer = machine(tmp_path)
     file = place("vscode", "user", computer)

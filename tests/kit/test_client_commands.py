@@ -136,6 +136,7 @@ def test_no_secret_reaches_a_file(
         (("codex", "--http", "https://x/mcp", "--config", "minimal"), "--config: says how to start a server"),
         (("codex", "--http", "https://x/mcp", "--root", "/x"), "--root and --trust: says how"),
         (("codex", "--command", "openmanager"), "--command: must be an absolute path"),
+        (("codex", "--command", "/no/such/program"), "--command: must be a program that is there"),
         (("windsurf", "--scope", "project"), "--scope project: windsurf has no file per project"),
         (("claude-desktop", "--http", "https://x/mcp"), "Settings > Connectors"),
         (("lmstudio", "--http", "https://x/mcp", "--token-env", "T"), "a token must not stand in it"),

@@ -68,6 +68,8 @@ def _start(args: argparse.Namespace) -> Start:
         return lasting_command(this_command(), os.environ)
     if not Path(args.command).is_absolute():
         raise ConfigError(f"--command: must be an absolute path (clients have a short PATH), got {args.command!r}")
+    if not os.access(args.command, os.X_OK):
+        raise ConfigError(f"--command: must be a program that is there, got {args.command!r}")
     return Start((args.command,))
 
 

@@ -180,7 +180,7 @@ def _alone(real: Path, machine: Machine) -> Iterator[None]:
         raise StorageUnavailable(
             f"{machine.state}: cannot be made: {exc.strerror or exc}", hint="name another folder in OPENMANAGER_HOME"
         ) from exc
-    with store.locked(real.parent, machine.state), store.locked(machine.state, machine.state):
+    with store.locked(real.parent, machine.state):
         yield
 
 

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 _TRIVIA = re.compile(r"(?:[ \t\r\n]+|//[^\r\n]*|/\*.*?\*/)*", re.DOTALL)
 _COMMENT = re.compile(r"//[^\r\n]*|/\*.*?\*/", re.DOTALL)
+_STRING_OR_COMMENT = re.compile(r'"(?:[^"\\]|\\.)*"|//[^\r\n]*|/\*.*?\*/', re.DOTALL)
 _DEEPEST = 100
 _OPEN_CLOSE = {"{": "}", "[": "]"}
 
@@ -91,33 +92,13 @@ def container(text: str, part: Part) -> Container:
 
 def comments(text: str) -> list[str]:
     """Give the comments of a readable text in their order."""
-    found: list[str] = []
-
-    def gather(part: Part, before: int) -> None:
-        found.extend(_COMMENT.findall(text, before, part.at))
-        if isinstance(part.value, dict | list):
-            held = container(text, part)
-            at = held.start + 1
-            for inner in held.parts:
-                found.extend(_COMMENT.findall(text[at : inner.start]))
-                gather(Part(inner.key, inner.start, inner.at, inner.end, inner.value), _key_end(text, inner))
-                at = inner.end
-            found.extend(_COMMENT.findall(text[at : held.end]))
-
-    whole = root(text)
-    gather(whole, 0)
-    found.extend(_COMMENT.findall(text[whole.end :]))
-    return found
+    return [found.group() for found in _STRING_OR_COMMENT.finditer(text) if found.group()[0] == "/"]
 
 
 def ends_in_line_comment(gap: str) -> bool:
     """Say whether a stretch of white space, commas and comments ends inside a comment that a line break ends."""
     found = list(_COMMENT.finditer(gap))
     return bool(found) and found[-1].group().startswith("//") and found[-1].end() == len(gap)
-
-
-def _key_end(text: str, part: Part) -> int:
-    return part.start if part.start == part.at else _string(text, part.start)[1]
 
 
 def _skip(text: str, at: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -61,7 +60,7 @@ def merge(
             f"{document.client.root}.{', '.join(foreign)}, {document.file}: is there already and is not ours",
             hint="give --name NAME (with --gateway or --http), or --force to overwrite it",
         )
-    before = copy.deepcopy(document.whole)
+    before = document.whole  # read anew with each change, so this one stays
     report = Report()
     if not beside:
         usual = {*SERVERS, GATEWAY}
@@ -83,7 +82,7 @@ def merge(
 def take_out(document: Document, note: Note) -> Report:
     """Remove every entry that is ours, the questions for secrets that only they had, and what we made for them."""
     report = Report()
-    before = copy.deepcopy(document.whole)
+    before = document.whole  # read anew with each change, so this one stays
     for name, entry in list(document.servers.items()):
         if note.is_ours(name, entry):
             document.remove(name)

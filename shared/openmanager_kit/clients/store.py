@@ -50,11 +50,13 @@ def read(file: Path) -> bytes | None:
 
 @contextlib.contextmanager
 def locked(folder: Path, state: Path) -> Iterator[None]:
-    """Keep other runs of ours out of a folder; the folder itself is the lock, so nothing is left behind."""
-    if sys.platform == "win32":
+    """Keep other runs of ours out of a client's folder and of our state, in this order.
+
+    The folders themselves are the locks, so that nothing is left behind beside a client's file.
+    """
+    if sys.platform == "win32":  # a folder cannot be locked there; one file stands for all
         import msvcrt
 
-        state.mkdir(parents=True, exist_ok=True)
         with (state / "clients.lock").open("a+b") as lock:
             lock.seek(0)
             msvcrt.locking(lock.fileno(), msvcrt.LK_LOCK, 1)
@@ -66,12 +68,17 @@ def locked(folder: Path, state: Path) -> Iterator[None]:
     else:
         import fcntl
 
-        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with contextlib.ExitStack() as held:
+            for path in dict.fromkeys((folder, state.resolve())):
+                try:
+                    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+                except OSError as exc:
+                    raise StorageUnavailable(
+                        f"{path}: cannot be opened: {exc.strerror or exc}", hint="check its permissions"
+                    ) from exc
+                held.callback(os.close, descriptor)
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
-        finally:
-            os.close(descriptor)
 
 
 def replace(file: Path, before: bytes | None, after: bytes, *, fresh: int = 0o600) -> None:
@@ -88,7 +95,7 @@ def replace(file: Path, before: bytes | None, after: bytes, *, fresh: int = 0o60
     with written(file) as out:
         if hasattr(os, "fchmod"):
             os.fchmod(out.fileno(), mode)
-            if owner is not None and owner != (os.getuid(), os.getgid()):
+            if hasattr(os, "fchown") and owner is not None and owner != (os.getuid(), os.getgid()):
                 with contextlib.suppress(PermissionError):
                     os.fchown(out.fileno(), *owner)
         out.write(after)
@@ -120,7 +127,7 @@ def back_up(file: Path, content: bytes | None) -> Path:
         with os.fdopen(descriptor, "wb") as out:
             if hasattr(os, "fchmod"):
                 os.fchmod(descriptor, mode)
-                if owner is not None and owner != (os.getuid(), os.getgid()):
+                if hasattr(os, "fchown") and owner is not None and owner != (os.getuid(), os.getgid()):
                     with contextlib.suppress(PermissionError):
                         os.fchown(descriptor, *owner)
             out.write(content or b"")

@@ -43,7 +43,10 @@ def put(text: str, root: str, name: str, values: dict[str, Any], gone: tuple[str
     import tomlkit
 
     nl = _newline(text)
-    spans = _spans(text, root, name)
+    for key in gone:  # also where it is a table of its own below ours
+        for start, end in reversed(_spans(text, root, name, key)):
+            text = text[:start] + text[end:]
+    spans = _spans(text, root, name, exactly=True)
     if not spans:
         if name in parse(text).get(root, {}):
             raise Unreadable(f"{root}.{name} must be a table of its own, [{root}.{name}]", text, 0)
@@ -90,8 +93,8 @@ def comments_outside(text: str, root: str, names: list[str]) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
-def _spans(text: str, root: str, name: str) -> list[tuple[int, int]]:
-    """Find each of our tables: from its header to behind its last line that is neither blank nor a comment."""
+def _spans(text: str, *wanted: str, exactly: bool = False) -> list[tuple[int, int]]:
+    """Find a table and those below it: from its header to behind its last line that is neither blank nor a comment."""
     headers: list[tuple[int, tuple[str, ...]]] = []
     for found in _HEADER.finditer(text):
         try:
@@ -101,7 +104,7 @@ def _spans(text: str, root: str, name: str) -> list[tuple[int, int]]:
             continue  # a line inside of a string or a list
     spans = []
     for index, (start, path) in enumerate(headers):
-        if path[:2] == (root, name):
+        if path == wanted or (not exactly and path[: len(wanted)] == wanted):
             end = headers[index + 1][0] if index + 1 < len(headers) else len(text)
             spans.append((start, _body_end(text, start, end)))
     return spans
