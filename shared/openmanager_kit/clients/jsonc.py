@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NoReturn
 
 _TRIVIA = re.compile(r"(?:[ \t\r\n]+|//[^\r\n]*|/\*.*?\*/)*", re.DOTALL)
@@ -69,8 +70,9 @@ class Container:
         return next((part for part in self.parts if part.key == key), None)
 
 
+@lru_cache(maxsize=1)
 def root(text: str) -> Part:
-    """Read a whole text, which holds one value.
+    """Read a whole text, which holds one value; nobody may change the value, since the last text's is kept.
 
     Raises
     ------
