@@ -6,7 +6,7 @@ import json
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ from client_homes import PROGRAM, launches, machine
 from openmanager_core.errors import Conflict, FleetError, InvalidRequest, NotFound
 from openmanager_kit.clients import store
 from openmanager_kit.clients.changing import install, restore, uninstall
-from openmanager_kit.clients.entries import http_entry
+from openmanager_kit.clients.entries import Entry, http_entry
 from openmanager_kit.clients.ours import starts_us
 from openmanager_kit.clients.places import Machine, place
 
@@ -269,7 +269,7 @@ import sys
 from pathlib import Path
 import client_homes
 from openmanager_kit.clients.changing import install
-from openmanager_kit.clients.entries import http_entry
+from openmanager_kit.clients.entries import Entry, http_entry
 computer = client_homes.machine(Path(sys.argv[1]))
 for number in range(5):
     name = f"{sys.argv[2]}-{number}"
@@ -299,6 +299,23 @@ def test_what_the_client_writes_meanwhile_is_not_lost(tmp_path: Path) -> None:
     assert file.read_text() == ONE
     assert [path.name for path in file.parent.iterdir()] == ["mcp.json"]
     assert computer.state.exists() is False
+
+
+def test_a_change_is_made_anew_from_what_the_client_wrote_meanwhile(tmp_path: Path) -> None:
+    computer = machine(tmp_path)
+    file = cursor(computer, ONE)
+
+    class Meanwhile(list[Entry]):
+        def __iter__(self) -> Iterator[Entry]:
+            if "bunx" not in file.read_text():
+                file.write_text(ONE.replace("npx", "bunx"))
+            return super().__iter__()
+
+    change = install("cursor", "user", computer, Meanwhile(launches("git")))
+    assert servers(file)["other"] == {"command": "bunx"}
+    assert "git" in servers(file)
+    assert change.backup is not None
+    assert [copy.read_text() for copy in store.backups(file)] == [ONE.replace("npx", "bunx")]
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:

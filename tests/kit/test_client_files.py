@@ -11,12 +11,16 @@ import pytest
 from client_homes import PLATFORMS, PROGRAM, launches, machine
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonc_made import KEYS, OBJECTS, VALUES, written
 
 from openmanager_core.errors import ConfigError
 from openmanager_kit.clients import jsonc, toml_edit
 from openmanager_kit.clients.changing import install, uninstall
+from openmanager_kit.clients.document import Document
 from openmanager_kit.clients.entries import http_entry
 from openmanager_kit.clients.formats import CLIENTS
+from openmanager_kit.clients.merging import merge, take_out
+from openmanager_kit.clients.ours import Note
 from openmanager_kit.clients.places import INSTALLABLE, SCOPES, Machine, place, scopes_of
 
 WHERE = {
@@ -147,6 +151,25 @@ def _in_order(words: list[bytes], within: list[bytes]) -> bool:
     """Whether each word is found again, in the same order; a comma may have come to the end of one."""
     rest = iter(b"".join(within).replace(b",", b""))
     return all(char in rest for char in b"".join(words).replace(b",", b""))
+
+
+SERVERS = st.dictionaries(KEYS, st.dictionaries(KEYS, VALUES, max_size=2), min_size=1, max_size=3)
+
+
+@given(written(st.tuples(OBJECTS, SERVERS).map(lambda pair: {**pair[0], "mcpServers": pair[1]})))
+def test_whatever_the_file_merging_keeps_what_is_foreign_and_taking_out_every_byte(texts: tuple[str, str]) -> None:
+    rich, plain = texts
+    expected = json.loads(plain)
+    document, note = Document(Path("mcp.json"), CLIENTS["cursor"], rich.encode()), Note()
+    merge(document, launches("git", "filesystem"), note)
+    merged = jsonc.root(document.text).value
+    assert {key: value for key, value in merged.items() if key != "mcpServers"} == {
+        key: value for key, value in expected.items() if key != "mcpServers"
+    }
+    assert list(merged["mcpServers"]) == [*expected["mcpServers"], "git", "filesystem"]
+    assert jsonc.comments(document.text) == jsonc.comments(rich)
+    take_out(document, note)
+    assert document.content == rich.encode()
 
 
 TOML = {
