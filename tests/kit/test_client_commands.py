@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import tempfile
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -258,6 +260,39 @@ def test_clients_that_are_only_printed_say_so(capsys: pytest.CaptureFixture[str]
         with pytest.raises(SystemExit):
             main(["install", client])
         capsys.readouterr()
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize(("client", "shut"), [("codex", ".codex"), ("cursor", ".cursor/mcp.json"), ("gemini", "")])
+def test_what_may_not_be_read_or_written_is_said(client: str, shut: str) -> None:
+    code = (
+        "import os, sys\nfrom openmanager_kit.cli.main import main\n"
+        "words = ['install', sys.argv[1], '--config', 'minimal']\n"
+        "main(words)\n"  # imports everything, while it may
+        "os.setgid(65534)\nos.setuid(65534)\nos.environ['HOME'] = sys.argv[2]\n"
+        "sys.stderr.write('@@')\nsys.exit(main(words))\n"
+    )
+    with tempfile.TemporaryDirectory() as name:  # pytest's own folders are for root alone
+        home = Path(name)
+        home.chmod(0o755)
+        (home / ".cursor").mkdir()
+        (home / ".cursor/mcp.json").write_text("{}")
+        (home / ".codex").mkdir()
+        (home / shut).chmod(0o700 if shut else 0o555)
+        (home / "state").mkdir()
+        (home / "state").chmod(0o777)
+        environ = served.environment(home / "state") | {"HOME": str(home / "first")}
+        words = [sys.executable, "-c", code, client, name]
+        done = subprocess.run(words, capture_output=True, text=True, env=environ, cwd="/")
+        said = done.stderr.rpartition("@@")[2]
+        assert (done.returncode, "Permission denied" in said, "Traceback" in said) == (1, True, False), done.stderr
+        assert str(home / shut) in said
+
+
+def test_the_gateway_is_printed_too(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "client-config", "cursor", "--config", "minimal", "--gateway")
+    entry = json.loads(out)["mcpServers"]["openmanager"]
+    assert (code, entry["args"]) == (0, ["--from", "openmanager-mcp", "openmanager", "serve", "--config", "minimal"])
 
 
 def test_other_commands_import_nothing_of_this(tmp_path: Path) -> None:

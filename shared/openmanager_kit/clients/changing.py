@@ -129,7 +129,7 @@ def _changed(
 ) -> Change:
     file = place(client, scope, machine)
     real = store.target(file)
-    new_folder = not real.parent.is_dir()
+    new_folder = not store.is_folder(real.parent)
     if not make and store.read(real) is None:
         return Change(file, real, None, None, Report())
     if dry_run:

@@ -73,15 +73,16 @@ def check_clients(machine: Machine | None = None) -> list[ClientFinding]:
 def _finding(client: str, scope: Scope, machine: Machine) -> ClientFinding:
     file = place(client, scope, machine)
     title = CLIENTS[client].title
-    present = file.exists() or (file.parent.is_dir() and file.parent not in (machine.home, machine.project))
+    present = store.is_folder(file.parent) and file.parent not in (machine.home, machine.project)
     try:
         real = store.target(file)
         content = store.read(real)
         if content is None:
             return ClientFinding(client, title, scope, file, "absent", present)
+        present = True
         document = Document(file, CLIENTS[client], content)
     except FleetError as exc:
-        return ClientFinding(client, title, scope, file, "unreadable", present, exc.message)
+        return ClientFinding(client, title, scope, file, "unreadable", True, exc.message)
     note = recall(machine.state, real)
     ours = {name: entry for name, entry in document.servers.items() if note.is_ours(name, entry)}
     entries = tuple(_entry(name, entry, machine.environ) for name, entry in ours.items())

@@ -104,6 +104,14 @@ def replace(file: Path, before: bytes | None, after: bytes, *, fresh: int = 0o60
             raise ChangedMeanwhile
 
 
+def is_folder(path: Path) -> bool:
+    """Say whether a folder is there; one that may not be looked at is not."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def make_folder(folder: Path) -> None:
     """Make the folder of a file, as the client would."""
     try:
