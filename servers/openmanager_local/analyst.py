@@ -31,6 +31,7 @@ _log = logging.getLogger(__name__)
 _INVENTORY_TTL_S = 15.0
 _READS_AT_ONCE = 4
 _KEEP_DAYS = 90
+_ANSWERS_FOR_S = 30
 
 
 def ledger_name(source: SourceSettings) -> str:
@@ -172,6 +173,10 @@ class Analyst:
     async def status(self) -> SourceStatus:
         """How the source is."""
         return await (await self.source()).status()
+
+    async def moment(self) -> tuple[int, str]:
+        """What makes an answer old, beside its age: the source's clock has moved on, or its breaker."""
+        return int(await self.now_s() // _ANSWERS_FOR_S), (await self.status()).breaker
 
     async def condition(self) -> Condition:
         """Whether questions can be answered, for those who run this server; degraded still answers."""

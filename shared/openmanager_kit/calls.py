@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import cached_property
 from typing import Any
 
@@ -23,7 +23,8 @@ from openmanager_kit.injection import Injection
 from openmanager_kit.limits import Limits
 from openmanager_kit.progress import Progress
 from openmanager_kit.schemas import Schema, outline
-from openmanager_kit.tools import Tool
+from openmanager_kit.sharing import Sharing
+from openmanager_kit.tools import Tool, state_of
 
 
 class Busy(FleetError):
@@ -103,9 +104,16 @@ class BoundTool:
         )
 
     async def run(
-        self, kwargs: dict[str, Any], ctx: Context[Any, Any], threads: anyio.CapacityLimiter, enter: Callable[[], Any]
+        self,
+        kwargs: dict[str, Any],
+        ctx: Context[Any, Any],
+        threads: anyio.CapacityLimiter,
+        enter: Callable[[], Any],
+        sharing: Sharing[CallToolResult | InputRequiredResult] | None = None,
     ) -> CallToolResult | InputRequiredResult:
         """Run with checked arguments.
+
+        With `sharing`, an equal call's answer is waited for, or taken while it is kept.
 
         Raises
         ------
@@ -115,12 +123,20 @@ class BoundTool:
             What the tool raised.
         """
         progress = Progress(ctx.report_progress)
+        report = progress.report if _is_request(ctx) else None
         use_threads(threads)
+
+        async def work() -> CallToolResult | InputRequiredResult:
+            async with enter():
+                return await self._call(kwargs, ctx)
+
         try:
-            async with job_scope(Job(progress.report if _is_request(ctx) else None)):
+            async with job_scope(Job(report)):
                 with anyio.move_on_after(self.tool.deadline_s):
-                    async with enter():
-                        return await self._call(kwargs, ctx)
+                    if sharing is None:
+                        return await work()
+                    key = (self.tool.name, await _moment(ctx), repr(sorted(kwargs.items())))
+                    return await sharing.get(key, work, report)
         finally:
             progress.stop()
         raise DeadlineExceeded(
@@ -137,6 +153,12 @@ class BoundTool:
         else:
             result = await offload(self.tool.fn, **kwargs, **filled)
         return converted(result, structured=self._structured)
+
+
+async def _moment(ctx: Context[Any, Any]) -> Hashable:
+    """What else the answer depends on, as the server's state says."""
+    tell = getattr(state_of(ctx), "moment", None)
+    return None if tell is None else await tell()
 
 
 def _is_request(ctx: Context[Any, Any]) -> bool:
@@ -171,6 +193,14 @@ def _texts(text: str, structured: dict[str, Any] | None = None) -> CallToolResul
 
 def _compact(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=str)
+
+
+def weight(result: CallToolResult | InputRequiredResult) -> int:
+    """Say how large a result is, roughly, in bytes: its structured content takes several times its text."""
+    if not isinstance(result, CallToolResult):
+        return 1000
+    texts = sum(len(block.text) for block in result.content if isinstance(block, TextContent))
+    return 1000 + texts * (8 if result.structured_content else 1)
 
 
 def refuse_if_too_large(result: CallToolResult | InputRequiredResult, limits: Limits) -> None:

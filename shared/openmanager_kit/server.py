@@ -51,9 +51,10 @@ from openmanager_core.job import use_threads
 from openmanager_kit import cursors, failures, logs, plain
 from openmanager_kit import version as distribution_version
 from openmanager_kit.arguments import shown
-from openmanager_kit.calls import BoundTool, Busy, refuse_if_too_large
+from openmanager_kit.calls import BoundTool, Busy, refuse_if_too_large, weight
 from openmanager_kit.limits import Limits
 from openmanager_kit.schemas import Schema
+from openmanager_kit.sharing import Sharing
 from openmanager_kit.tools import DEADLINE_S, Tool
 from openmanager_kit.watchers import Call, Watcher, watched
 
@@ -124,6 +125,7 @@ class OpenManagerServer(MCPServer[Any]):
         self._outlines = outlines
         self._threads = anyio.CapacityLimiter(self.limits.threads)
         self._waiting = 0
+        self._sharing: Sharing[CallToolResult | InputRequiredResult] = Sharing(weight)
         self.room: Callable[[], Awaitable[None]] | None = None
         """Set by a transport: waits while its client is so far behind that answers pile up."""
         self.watchers: list[Watcher] = []
@@ -254,7 +256,14 @@ class OpenManagerServer(MCPServer[Any]):
         try:
             async with watched(Call(self.name, bound.tool, arguments, ctx), self.watchers):
                 kwargs = bound.arguments.check(arguments)
-                result = await bound.run(kwargs, ctx, self._threads, partial(self._turn, bound))
+                sharing = self._sharing if bound.tool.shared else None
+                try:
+                    result = await bound.run(kwargs, ctx, self._threads, partial(self._turn, bound), sharing)
+                finally:
+                    if not bound.tool.read_only:
+                        self._sharing.forget()
+                if sharing is not None and self.room is not None:
+                    await self.room()
                 refuse_if_too_large(result, self.limits)
                 return result
         except FleetError as exc:

@@ -31,6 +31,9 @@ class Tool:
         Former names: callable, not listed.
     meta
         The tool's ``_meta`` in the list.
+    shared
+        Whether equal calls may get one answer, a few seconds old at most; see `sharing`. Its answer may depend on
+        nothing but its arguments, the server's state, and the ``moment()`` that the state gives.
     """
 
     fn: Callable[..., Any]
@@ -44,6 +47,7 @@ class Tool:
     deadline_s: float = DEADLINE_S
     aliases: tuple[str, ...] = ()
     meta: dict[str, Any] | None = field(default=None, hash=False, compare=False)
+    shared: bool = False
 
     def __post_init__(self) -> None:
         if self.deadline_s <= 0:
@@ -54,7 +58,14 @@ class Tool:
         return replace(self, aliases=(*self.aliases, *names))
 
 
-def reads(fn: Callable[..., Any], title: str, *, deadline_s: float = DEADLINE_S, open_world: bool = False) -> Tool:
+def reads(
+    fn: Callable[..., Any],
+    title: str,
+    *,
+    deadline_s: float = DEADLINE_S,
+    open_world: bool = False,
+    shared: bool = False,
+) -> Tool:
     """Declare a tool that changes nothing."""
     return Tool(
         fn=fn,
@@ -65,6 +76,7 @@ def reads(fn: Callable[..., Any], title: str, *, deadline_s: float = DEADLINE_S,
         idempotent=True,
         open_world=open_world,
         deadline_s=deadline_s,
+        shared=shared,
     )
 
 
