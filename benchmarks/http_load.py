@@ -41,13 +41,13 @@ async def echo(text: str) -> str:
     """Say it again."""
     return text
 app = server.streamable_http_app(
-    stateless_http=True, transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False)
+    stateless_http=True, json_response=len(sys.argv) > 2, transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
 )
 print(sock.getsockname()[1], flush=True)
 for _ in range(workers - 1):
     if os.fork() == 0:
         break
-config = uvicorn.Config(app, loop=sys.argv[2], http=sys.argv[3], log_config=None, access_log=False,
+config = uvicorn.Config(app, loop="asyncio", http="h11", log_config=None, access_log=False,
                         server_header=False, proxy_headers=False, ws="none")
 uvicorn.Server(config).run(sockets=[sock])
 '''
@@ -56,11 +56,11 @@ _SERVERS = 30
 
 
 @contextlib.contextmanager
-def bare(workers: int, folder: Path, loop: str, http: str) -> Iterator[int]:
+def bare(workers: int, folder: Path, *words: str) -> Iterator[int]:
     """Run the bare server; gives its port."""
     script = folder / "bare.py"
     script.write_text(BARE, encoding="utf-8")
-    command = [sys.executable, str(script), str(workers), loop, http]
+    command = [sys.executable, str(script), str(workers), *words]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
     assert process.stdout is not None
     try:
@@ -200,8 +200,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--config", default="minimal")
     parser.add_argument("--path", default="/mcp", help="the gateway, or one server's /NAME/mcp")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--loop", default="asyncio", help="the bare server's event loop, as ours")
-    parser.add_argument("--http", default="h11", help="the bare server's parser, as ours")
+    parser.add_argument("--bare-sse", action="store_true", help="compare with the SDK's default, not with plain JSON")
     parser.add_argument("--no-bare", action="store_true", help="leave the comparison out")
     args = parser.parse_args(argv)
     short = max(3.0, min(20.0, args.seconds / 4))
@@ -209,7 +208,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         folder = Path(name)
         echo_rate = 0.0
         if not args.no_bare:
-            with bare(args.workers, folder, args.loop, args.http) as port:
+            with bare(args.workers, folder, *([] if args.bare_sse else ["json"])) as port:
                 echo = tool("echo", lambda result: b'"hello"' in result, text="hello")
                 time.sleep(2)
                 sys.stdout.write(f"bare SDK echo server, {args.clients} clients\n")

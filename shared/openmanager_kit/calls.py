@@ -10,7 +10,7 @@ from typing import Any
 
 import anyio
 from mcp.server.mcpserver import Context
-from mcp_types import CallToolResult, Icon, InputRequiredResult, TextContent, ToolAnnotations
+from mcp_types import CallToolResult, ContentBlock, Icon, InputRequiredResult, TextContent, ToolAnnotations
 from mcp_types import Tool as ListedTool
 from pydantic import BaseModel
 
@@ -21,6 +21,7 @@ from openmanager_kit.arguments import Arguments
 from openmanager_kit.failures import job_scope
 from openmanager_kit.injection import Injection
 from openmanager_kit.limits import Limits
+from openmanager_kit.plain import PlainResult
 from openmanager_kit.progress import Progress
 from openmanager_kit.schemas import Schema, outline
 from openmanager_kit.sharing import Sharing
@@ -176,7 +177,10 @@ def converted(result: Any, *, structured: bool = True) -> CallToolResult | Input
         case str():
             return _texts(result)
         case Answer():
-            return _texts(result.as_text(), result.structured() if structured else None)
+            text = result.as_text()
+            return (
+                PlainResult(content=_text(text), structured_content=result.structured()) if structured else _texts(text)
+            )
         case BaseModel():
             dumped = result.model_dump(mode="json", by_alias=True)
             return _texts(_compact(dumped), dumped if structured else None)
@@ -188,7 +192,11 @@ def converted(result: Any, *, structured: bool = True) -> CallToolResult | Input
 
 
 def _texts(text: str, structured: dict[str, Any] | None = None) -> CallToolResult:
-    return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=structured)
+    return CallToolResult(content=_text(text), structured_content=structured)
+
+
+def _text(text: str) -> list[ContentBlock]:
+    return [TextContent(type="text", text=text)]
 
 
 def _compact(value: Any) -> str:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import anyio
 from mcp.server.caching import CacheableMethod, CacheHint
-from mcp.server.context import ServerRequestContext
+from mcp.server.context import CallNext, ServerRequestContext
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ToolError
@@ -140,7 +140,8 @@ class OpenManagerServer(MCPServer[Any]):
                 version=distribution_version() if version is None else version,
                 **options,
             )
-        self._lowlevel_server.middleware.append(plain.untouched)
+        self._lists = plain.ShapedLists()
+        self._lowlevel_server.middleware += [plain.untouched, self._shaped_lists]
         for tool in tools:
             self.add(tool)
 
@@ -366,7 +367,10 @@ class OpenManagerServer(MCPServer[Any]):
         self, ctx: ServerRequestContext[Any, Any], params: PaginatedRequestParams | None
     ) -> ListToolsResult:
         page, after = self._page(await self.list_tools(), params, "tools")
-        return ListToolsResult(tools=page, next_cursor=after)
+        return ListToolsResult(tools=plain.ShapedLists.shape(page), next_cursor=after)
+
+    async def _shaped_lists(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> Any:
+        return await (self._lists.through(ctx, call_next) if ctx.method == "tools/list" else call_next(ctx))
 
     async def _handle_list_resources(
         self, ctx: ServerRequestContext[Any, Any], params: PaginatedRequestParams | None

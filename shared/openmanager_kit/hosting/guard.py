@@ -14,6 +14,8 @@ from typing import Any
 import anyio
 import anyio.to_thread
 
+from openmanager_kit.hosting.impatience import GONE
+
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -21,6 +23,8 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+QUICK = "openmanager.quick"
+"""In a request's scope: only its answer is wanted, and the request is cancelled when its client leaves."""
 _OPEN_PATHS = ("/healthz",)
 _SMALL = 64 * 1024
 
@@ -135,7 +139,17 @@ class Guard:
         if check:
             await _answer(send, 400, "Parse error: an object names a key twice", code=-32700)
             return
-        await self._app(scope, _replay(body, receive), send)
+        gone = scope.get(GONE)
+        if gone is None or any(word in body for word in _TOLD_MEANWHILE):
+            await self._app(scope, _replay(body, receive), send)
+            return
+        scope[QUICK] = True
+        with anyio.CancelScope() as answering:
+            gone.append(answering.cancel)
+            try:
+                await self._app(scope, _replay(body, receive), send)
+            finally:
+                gone.remove(answering.cancel)
 
     async def _body(self, receive: Receive) -> bytes | None:
         """Collect the body, one byte more than allowed at most; None if the client leaves meanwhile."""
@@ -151,6 +165,8 @@ class Guard:
 
 
 _CLOSE = [(b"connection", b"close")]
+_TOLD_MEANWHILE = (b"progressToken", b"logLevel", b"subscriptions/listen")
+"""A body without these words wants nothing but its answer."""
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -8,6 +8,7 @@ cancel a call by a message; without, closing the reply stream does it.
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import socket
@@ -18,13 +19,16 @@ from typing import Any
 
 import anyio
 from mcp.server.mcpserver import MCPServer
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from starlette.applications import Starlette
 
 from openmanager_core.errors import ConfigError
 from openmanager_kit.hosting.binding import base_url, bound
 from openmanager_kit.hosting.guard import (
     LOOPBACK,
+    QUICK,
     App,
     Guard,
     Receive,
@@ -41,6 +45,9 @@ _SHORTEST_TOKEN = 16
 _MOST_SESSIONS = 1000
 _SESSION_IDLE_S = 600.0
 _LARGEST_HEAD = 32 * 1024
+_ACCEPTED_AT_ONCE = 4
+"""Connections taken in one turn of the loop: with as many as wait, one worker would take them all."""
+_QUEUE = 2048
 
 
 def http_app(server: MCPServer[Any], settings: HttpSettings, *, token: str = "") -> App:
@@ -79,13 +86,41 @@ def check_reach(settings: HttpSettings, token: str) -> None:
 def endpoint(server: MCPServer[Any], settings: HttpSettings, path: str) -> Starlette:
     """Serve one server at a path, unguarded; its lifespan has to be entered."""
     # The guard checks Host and Origin on every route; the SDK would only look at its own.
-    return server.streamable_http_app(
+    app = server.streamable_http_app(
         streamable_http_path=path,
         stateless_http=not settings.sessions,
         max_sessions=_MOST_SESSIONS,
         session_idle_timeout=_SESSION_IDLE_S,
         max_request_body_size=settings.body_bytes,
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
+    )
+    manager = server.session_manager
+    manager.asgi_app = _Choice(manager, manager.asgi_app)  # type: ignore[assignment]
+    return app
+
+
+class _Choice:
+    """Answers in plain JSON where nothing is told meanwhile: an event stream needs two tasks more for each call."""
+
+    def __init__(self, manager: StreamableHTTPSessionManager, usual: App) -> None:
+        self._manager = manager
+        self._usual = usual
+        self._plain: StreamableHTTPSessionManager | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not (scope.get(QUICK) and _is_modern(scope)):
+            await self._usual(scope, receive, send)
+            return
+        if self._plain is None:  # it runs by now, with everything that a request needs
+            self._plain = copy.copy(self._manager)
+            self._plain.json_response = True
+        await self._plain._handle_request(scope, receive, send)
+
+
+def _is_modern(scope: Scope) -> bool:
+    return any(
+        name == b"mcp-protocol-version" and value.decode("latin-1") not in HANDSHAKE_PROTOCOL_VERSIONS
+        for name, value in scope["headers"]
     )
 
 
@@ -166,6 +201,8 @@ async def run_app(app: App, sock: socket.socket, leaving: Leaving, tell: Callabl
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets=sockets)
+            for listening in sockets or ():
+                listening.listen(_QUEUE)
             tell()
 
     config = uvicorn.Config(
@@ -180,6 +217,7 @@ async def run_app(app: App, sock: socket.socket, leaving: Leaving, tell: Callabl
         proxy_headers=False,
         h11_max_incomplete_event_size=_LARGEST_HEAD,
         timeout_graceful_shutdown=1,
+        backlog=_ACCEPTED_AT_ONCE,
     )
     await Quiet(config).serve(sockets=[sock])
 

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import anyio
-from starlette.applications import Starlette
 
 from openmanager_kit import version
 from openmanager_kit.hosting.gateway import Gateway
@@ -41,7 +40,7 @@ class Service:
         self._settings = settings
         self._metrics = metrics
         self._readiness = Readiness(gateway.members)
-        self._apps: dict[str, Starlette] = {}
+        self._apps: dict[str, Any] = {}
         self._members = {f"/{member.name}{PATH}": member for member in gateway.members}
         self._group: anyio.abc.TaskGroup | None = None
         for member in gateway.members:
@@ -102,7 +101,7 @@ class Service:
         app = endpoint(server, self._settings, path)
         try:
             async with app.router.lifespan_context(app):
-                self._apps[path] = app
+                self._apps[path] = server.session_manager.asgi_app  # the path is known: no router has to find it
                 task_status.started()
                 await anyio.sleep_forever()
         finally:
