@@ -41,7 +41,9 @@ async def echo(text: str) -> str:
     """Say it again."""
     return text
 app = server.streamable_http_app(
-    stateless_http=True, json_response=len(sys.argv) > 2, transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
+    stateless_http=True,
+    json_response=len(sys.argv) > 2,
+    transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
 )
 print(sock.getsockname()[1], flush=True)
 for _ in range(workers - 1):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
 from typing import Any
 
@@ -43,8 +44,8 @@ class Guard:
         The bearer token; empty for none. Only its hash is kept.
     body_bytes, body_s
         Largest request body and the time it may take to arrive.
-    requests
-        Requests in progress at a time; more are told to come back.
+    requests, share
+        Requests in progress at a time, and the part of them that one path may take; more are told to come back.
     post_only
         Refuse anything but POST, where there are no sessions to open a stream for, except for `readable` paths.
     """
@@ -58,7 +59,8 @@ class Guard:
         token: str = "",
         body_bytes: int = 4 * 1024 * 1024,
         body_s: float = 20.0,
-        requests: int = 512,
+        requests: int = 2048,
+        share: float = 1.0,
         post_only: bool = True,
         readable: Collection[str] = (),
     ) -> None:
@@ -72,6 +74,8 @@ class Guard:
         self._post_only = post_only
         self._readable = frozenset(readable)
         self._in_progress = 0
+        self._most_of_a_path = max(1, int(requests * share))
+        self._paths: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -86,11 +90,20 @@ class Guard:
         if self._in_progress >= self._requests:
             await _answer(send, 503, f"{self._in_progress} requests are in progress already", [(b"retry-after", b"1")])
             return
+        path = scope["path"]
+        if self._paths[path] >= self._most_of_a_path:
+            text = f"{self._paths[path]} requests are in progress at this path already"
+            await _answer(send, 503, text, [(b"retry-after", b"1")])
+            return
         self._in_progress += 1
+        self._paths[path] += 1
         try:
             await self._pass(scope, receive, send)
         finally:
             self._in_progress -= 1
+            self._paths[path] -= 1
+            if not self._paths[path]:  # paths are the clients' to choose
+                del self._paths[path]
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | tuple[int, str, list[tuple[bytes, bytes]]] | None:
         host = _only(scope, b"host")

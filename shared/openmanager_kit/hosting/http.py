@@ -124,8 +124,8 @@ def _is_modern(scope: Scope) -> bool:
     )
 
 
-def guarded(app: App, settings: HttpSettings, token: str, readable: Collection[str] = ()) -> Guard:
-    """Put the guard in front; `readable` are the paths that may be got without a session."""
+def guarded(app: App, settings: HttpSettings, token: str, readable: Collection[str] = (), share: float = 1.0) -> Guard:
+    """Put the guard in front; `readable` are the paths that may be got without a session, `share` as in `Guard`."""
     beyond = settings.host not in LOOPBACK
     return Guard(
         app,
@@ -134,6 +134,7 @@ def guarded(app: App, settings: HttpSettings, token: str, readable: Collection[s
         token=token,
         body_bytes=settings.body_bytes,
         requests=settings.requests,
+        share=share,
         post_only=not settings.sessions,
         readable=readable,
     )

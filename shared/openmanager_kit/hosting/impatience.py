@@ -9,7 +9,6 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-
 GONE = "openmanager.gone"
 """In a request's scope: a list of what to call when the client leaves before its answer."""
 

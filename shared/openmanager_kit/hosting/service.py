@@ -22,6 +22,8 @@ from openmanager_kit.hosting.readiness import Readiness
 from openmanager_kit.profile import HttpSettings
 from openmanager_kit.server import OpenManagerServer
 
+_SHARE = 0.75
+"""Of all requests in progress, what one path may take: a flood of one server leaves room for the others."""
 _READABLE = ("/healthz", "/readyz", "/metrics")
 _log = logging.getLogger(__name__)
 
@@ -125,7 +127,7 @@ def service_app(gateway: Gateway, settings: HttpSettings, token: str, metrics: M
         If it would be open to everybody beyond this machine.
     """
     check_reach(settings, token)
-    return guarded(Service(gateway, settings, metrics), settings, token, _READABLE)
+    return guarded(Service(gateway, settings, metrics), settings, token, _READABLE, _SHARE)
 
 
 async def _json(send: Send, status: int, content: dict[str, Any], retry: bool = False) -> None:
