@@ -36,9 +36,7 @@ def beside(home: Path, limits: Limits) -> Gateway:
         return kit_served.build(ServerSettings("bench", home=home, limits=limits))
 
     def good() -> OpenManagerServer:
-        return OpenManagerServer(
-            "good", tools=(reads(ping, "Ping"), replace(reads(kit_served.big, "Big"), name="large"))
-        )
+        return OpenManagerServer("good", tools=(reads(ping, "Ping"),))
 
     members: list[Member] = gathered([("bench", bench), ("good", good)])
     return Gateway(members)
