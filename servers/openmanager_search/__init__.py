@@ -1,0 +1,1 @@
+"""The search server: finds pages through several engines, and reads them."""
