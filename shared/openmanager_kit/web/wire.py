@@ -1,4 +1,4 @@
-"""The network under the HTTP library: names are resolved here, every address is checked, and the checked one is used."""
+"""The network under the HTTP library: names are resolved here, addresses are checked, and a checked one is used."""
 
 from __future__ import annotations
 
