@@ -1,1 +1,1 @@
-"""The search server: finds pages through several engines, and reads them."""
+"""The `search` server: looks things up and reads pages, on a network where some answers are hostile."""
