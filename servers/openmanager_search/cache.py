@@ -45,9 +45,7 @@ class Cache:
         Seconds since 1970.
     """
 
-    def __init__(
-        self, folder: Path, *, most_bytes: int = 32 * 1024**2, clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, folder: Path, *, most_bytes: int = 32 * 1024**2, clock: Callable[[], float] = time.time) -> None:
         self._folder = folder
         self._path = folder / "answers.sqlite3"
         self._most_bytes = most_bytes
@@ -85,9 +83,7 @@ class Cache:
                 return
             now = self._clock()
             with connection:
-                connection.execute(
-                    "INSERT OR REPLACE INTO pages VALUES (?, ?, ?, ?)", (key, now, len(body), body)
-                )
+                connection.execute("INSERT OR REPLACE INTO pages VALUES (?, ?, ?, ?)", (key, now, len(body), body))
                 connection.execute("DELETE FROM pages WHERE stored_s < ? OR stored_s > ?", (now - KEPT_S, now + 60))
                 connection.execute(
                     "DELETE FROM pages WHERE key IN (SELECT key FROM (SELECT key, SUM(size) OVER "

@@ -9,7 +9,7 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.resolve import Resolve
 
 from openmanager_kit.tools import state_of
-from openmanager_search.reading.finding import Finder
+from openmanager_search.finder import Finder
 from openmanager_search.reading.reader import Reader
 
 
@@ -30,7 +30,10 @@ class Desk:
 
     async def aclose(self) -> None:
         """Close the connections and end the worker."""
-        await self.reader.aclose()
+        try:
+            await self.finder.aclose()
+        finally:
+            await self.reader.aclose()
 
 
 def the_desk(ctx: Context) -> Desk:

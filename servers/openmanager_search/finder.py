@@ -132,7 +132,12 @@ class Finder:
         return Found(found.hits[:max_results], found.engine, found.age_s, found.more, found.stale, found.failures)
 
     def query(
-        self, text: str, kind: Kind = "text", region: str = "", safe_search: Safe | str = "", time_range: Span = "",
+        self,
+        text: str,
+        kind: Kind = "text",
+        region: str = "",
+        safe_search: Safe | str = "",
+        time_range: Span = "",
         site: str = "",
     ) -> Query:
         """Check what a caller wants and fill in what the profile says.
@@ -277,8 +282,9 @@ def _nobody(failures: Sequence[Failure], errors: Sequence[FleetError], empty: Se
     hints = [failure.hint for failure in failures if failure.hint]
     return SourceUnavailable(
         f"no web engine answered, so nothing is known about this query: {reasons}{nothing}",
-        hint=hints[0] if len(set(hints)) == 1 else "; ".join(f"{f.engine}: {f.hint}" for f in failures if f.hint)
-        or _ADVICE,
+        hint=hints[0]
+        if len(set(hints)) == 1
+        else "; ".join(f"{f.engine}: {f.hint}" for f in failures if f.hint) or _ADVICE,
     )
 
 

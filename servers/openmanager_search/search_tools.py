@@ -131,9 +131,7 @@ def _answer(query: str, found: Found, start: int, count: int, max_chars: int, ke
 
 def _row(hit: Hit) -> dict[str, Any]:
     row = {"title": hit.title, "url": hit.url, "snippet": hit.snippet}
-    return row | {
-        name: value for name in ("date", "source", "image", "duration") if (value := getattr(hit, name))
-    }
+    return row | {name: value for name in ("date", "source", "image", "duration") if (value := getattr(hit, name))}
 
 
 SEARCH_TOOLS = (reads(search, "Search", open_world=True, deadline_s=60),)

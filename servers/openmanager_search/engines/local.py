@@ -122,5 +122,3 @@ def _stoppable(connection: sqlite3.Connection) -> None:
         return 0
 
     connection.set_progress_handler(look, _STEPS_BETWEEN_LOOKS)
-
-

@@ -67,7 +67,7 @@ def _expression(term: str) -> str:
     phrase = term.startswith('"')
     found = [part.group() for part in _PART.finditer(term)]
     if phrase and not any(_RUN.fullmatch(part) for part in found):
-        return "{title body} : \"" + " ".join(found) + '"'
+        return '{title body} : "' + " ".join(found) + '"'
     return "(" + " AND ".join(_part(part, phrase) for part in found) + ")"
 
 

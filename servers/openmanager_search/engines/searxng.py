@@ -49,9 +49,7 @@ class SearXNG:
         hits = tuple(_hit(row) for row in rows if isinstance(row, dict))
         silent = _unresponsive(said.get("unresponsive_engines"))
         if not hits and silent:
-            raise Blocked(
-                f"none of searxng's own engines answered: {silent}", hint="again later, or another engine"
-            )
+            raise Blocked(f"none of searxng's own engines answered: {silent}", hint="again later, or another engine")
         return Page(hits, more=bool(hits))
 
     async def aclose(self) -> None:

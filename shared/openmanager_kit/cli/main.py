@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "client-config": ("openmanager_kit.cli.client_config", "Print what an MCP client needs to know"),
     "demo": ("openmanager_local.demo", "Break a simulated fleet and analyse it through MCP, as make run does"),
     "report": ("openmanager_local.report_command", "Report on the fleet: terminal, Markdown or JSON"),
+    "index": ("openmanager_search.index_command", "Make a folder findable for search, without a network"),
     "detect": ("openmanager_kit.cli.detect", "Score one series for anomalies, causally (CSV in, JSON out)"),
     "detect-multi": (
         "openmanager_kit.cli.detect_multi",
