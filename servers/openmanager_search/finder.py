@@ -210,7 +210,8 @@ class Finder:
     async def _gathered(self, engine: Engine, query: Query, wanted: int) -> Found:
         """Take pages of one engine until there is enough; a failure after the first page only ends the taking."""
         hits: list[Hit] = []
-        oldest_s, failures, more = 0.0, (), True
+        oldest_s, more = 0.0, True
+        failures: tuple[Failure, ...] = ()
         for number in range(1, _MOST_PAGES + 1):
             try:
                 page, age_s = await self._page(engine, query, number)

@@ -42,8 +42,8 @@ def run(args: argparse.Namespace) -> int:
     """Index, list or remove."""
     home = load_profile(args.config or "", options.flags_of(args), os.environ).home.resolve()
     if args.listed:
-        for name, root, count in local_index.described(home, local_index.names(home)):
-            sys.stdout.write(f"{name}\t{count} files\t{visible(root)}\n")
+        for name, folder, count in local_index.described(home, local_index.names(home)):
+            sys.stdout.write(f"{name}\t{count} files\t{visible(folder)}\n")
         return 0
     if args.remove:
         _remove(home, args.remove)

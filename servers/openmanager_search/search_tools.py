@@ -50,6 +50,8 @@ class SearchAnswer(Answer):
 
     def _facts(self) -> str:
         facts = [f"engine: {self.engine}"]
+        if self.engine == "local" and self.failures:
+            facts[0] += " (the user's own files, not the web)"
         if self.stale:
             facts.append(f"no engine answers now: kept from {age(self.age_s)} ago")
         elif self.age_s:
@@ -89,7 +91,7 @@ async def search(
 
     start, pinned = _goes_on(cursor, key, engine)
     found = await finder.find(asked, wanted=start + max_results, engine=pinned)
-    return _answer(query, found, start, max_results, max_chars, key(found.engine))
+    return _answer(asked.text, found, start, max_results, max_chars, key(found.engine))
 
 
 def _goes_on(cursor: str, key: Any, engine: str) -> tuple[int, str]:

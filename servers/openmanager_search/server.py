@@ -81,7 +81,7 @@ def finding_state(settings: ServerSettings) -> Finder:
     ConfigError
         If one is listed twice.
     """
-    section = settings.section if isinstance(settings.section, Section) else Section()
+    section = settings.section if isinstance(settings.section, Section) else Section.model_validate({})
     if len(set(section.engines)) != len(section.engines):
         raise ConfigError(f"search.engines lists an engine twice: {', '.join(section.engines)}")
     engines: list[Engine] = []

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import select
 import sys
-from typing import Any
+from typing import Any, ClassVar
 
 _IDLE_S = 90.0
 _MEMORY_BYTES = 2 * 1024**3
@@ -19,9 +19,16 @@ _SAFE = {"strict": "on", "moderate": "moderate", "off": "off"}
 _FORM_SAFE = {"strict": "1", "moderate": "-1", "off": "-2"}
 _PUZZLES = ("anomaly-modal", "anomaly.js", "anomalyDetectionBlock")
 _FIELDS = {
-    "text": {"title": "title", "url": "href", "snippet": "body"},
-    "news": {"title": "title", "url": "url", "snippet": "body", "date": "date", "source": "source", "image": "image"},
-    "images": {"title": "title", "url": "url", "image": "image", "source": "source"},
+    "text": {"title": "title", "url": "address", "snippet": "body"},
+    "news": {
+        "title": "title",
+        "url": "address",
+        "snippet": "body",
+        "date": "date",
+        "source": "source",
+        "image": "picture",
+    },
+    "images": {"title": "title", "url": "address", "image": "picture", "source": "source"},
     "videos": {
         "title": "title",
         "url": "content",
@@ -59,13 +66,27 @@ class Listener:
 
 
 def engine_for(kind: str, proxy: str, ca_file: str, timeout_s: int) -> Any:
-    """Make ddgs's engine for DuckDuckGo; its form for text leaves safe search out, so ours puts it in."""
+    """Make ddgs's engine for DuckDuckGo, with what ddgs leaves out or spoils.
+
+    Its form for text leaves safe search out; and it decodes the percent signs of addresses, after which an address
+    inside of a redirect cannot be told from what follows it. Ours are taken from the page as they are.
+    """
     from ddgs.engines import ENGINES
 
     base = ENGINES[kind]["duckduckgo"]
 
     class Asked(base):  # type: ignore[misc, valid-type]
-        """The engine, with the fields that the page's own form sends."""
+        """The engine, with the fields that the page's own form sends, and addresses as they are."""
+
+        if kind == "text":
+            elements_xpath: ClassVar[dict[str, str]] = {**base.elements_xpath, "address": "(.//h2//a/@href)[1]"}
+
+        def extract_results(self, html_text: str) -> list[Any]:
+            results: list[Any] = super().extract_results(html_text)
+            if kind != "text":
+                for result, row in zip(results, json.loads(html_text).get("results", []), strict=False):
+                    result.address, result.picture = row.get("url"), row.get("image")
+            return results
 
         def build_payload(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
             payload = dict(super().build_payload(*args, **kwargs))

@@ -18,6 +18,7 @@ from openmanager_search.engines.base import Blocked, Hit, Page, Query, RateLimit
 
 TIMEOUT_S = 8
 _START_S = 5.0
+_FULL = 8  # a page with fewer is the last: another request would bring nothing
 _ANSWER_BYTES = 8 * 1024**2
 _WORKER = Path(__file__).with_name("ddgs_worker.py")
 _ELSEWHERE = "another engine, or a SearXNG instance of your own ([search] searxng_url in the profile)"
@@ -140,7 +141,7 @@ def _page(said: dict[str, Any], timeout_s: int) -> Page:
         Hit(**{name: text_in(value) for name, value in hit.items()}) for hit in said["hits"] if isinstance(hit, dict)
     )
     if hits:
-        return Page(hits, more=True)
+        return Page(hits, more=len(hits) >= _FULL)
     if said.get("puzzle"):
         raise Blocked("duckduckgo took us for a robot and sent a puzzle", hint=f"in a few minutes, or {_ELSEWHERE}")
     if status == 429:

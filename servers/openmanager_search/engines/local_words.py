@@ -36,7 +36,8 @@ def _pairs_of(run: str) -> str:
 
 def terms(query: str) -> tuple[list[str], list[str]]:
     """Take a query apart: what must be there and what must not, each a word or a phrase."""
-    wanted, unwanted = [], []
+    wanted: list[str] = []
+    unwanted: list[str] = []
     for match in _TERM.finditer(normal(query)):
         term = match.group()
         into = unwanted if term.startswith("-") and len(term) > 1 else wanted

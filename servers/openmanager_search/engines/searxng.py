@@ -11,6 +11,7 @@ from openmanager_search.engines.base import Blocked, Hit, Page, Query, text_in
 
 _CATEGORIES = {"text": "general", "news": "news", "images": "images", "videos": "videos"}
 _SAFE = {"off": "0", "moderate": "1", "strict": "2"}
+_FULL = 5  # a page with fewer is the last
 _ADVICE = "check [search] searxng_url in the profile and that the instance runs, or another engine"
 
 
@@ -50,7 +51,7 @@ class SearXNG:
         silent = _unresponsive(said.get("unresponsive_engines"))
         if not hits and silent:
             raise Blocked(f"none of searxng's own engines answered: {silent}", hint="again later, or another engine")
-        return Page(hits, more=bool(hits))
+        return Page(hits, more=len(hits) >= _FULL)
 
     async def aclose(self) -> None:
         """Close the connections."""

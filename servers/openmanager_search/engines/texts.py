@@ -10,35 +10,10 @@ from pathlib import PurePosixPath
 from openmanager_search.engines.local_index import Skip
 
 _SILENT = frozenset(("script", "style", "noscript", "template", "head", "svg", "iframe", "object"))
-_BREAKS = frozenset(
-    [
-        "p",
-        "div",
-        "br",
-        "li",
-        "tr",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "section",
-        "article",
-        "pre",
-        "blockquote",
-        "table",
-        "ul",
-        "ol",
-        "dt",
-        "dd",
-        "hr",
-        "main",
-        "header",
-    ]
-)
+_BLOCKS = ("p", "div", "li", "tr", "section", "article", "pre", "blockquote", "table", "ul", "ol", "dt", "dd", "main")
+_BREAKS = frozenset((*_BLOCKS, "h1", "h2", "h3", "h4", "h5", "h6", "header", "br", "hr"))
 _VOID = frozenset(
-    ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"]
+    ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr")
 )
 _HEADING = re.compile(r"^\s{0,3}#\s+(.+?)\s*#*$", re.MULTILINE)
 _CHARSET = re.compile(rb"""<meta[^>]{0,200}charset\s*=\s*["']?([A-Za-z0-9_:-]{1,40})""", re.IGNORECASE)
