@@ -15,10 +15,10 @@ from openmanager_kit.server import OpenManagerServer
 from openmanager_search.server import Section, build
 
 
-def server(home: Path, engines: Played | None = None, **section: Any) -> OpenManagerServer:
+def server(home: Path, stage: Played | None = None, /, **section: Any) -> OpenManagerServer:
     """Our server, its engines sent to the players."""
-    if engines is not None:
-        section = {"proxy": engines.proxy, "ca_file": engines.ca_file, "engine_timeout_s": 2, **section}
+    if stage is not None:
+        section = {"proxy": stage.proxy, "ca_file": stage.ca_file, "engine_timeout_s": 2, **section}
     return build(ServerSettings(name="search", home=home, section=Section.model_validate(section)))
 
 

@@ -14,6 +14,7 @@ _PATHS = {"text": "web", "news": "news", "images": "images", "videos": "videos"}
 _COUNTS = {"text": 20, "news": 50, "images": 100, "videos": 50}
 _SPANS = {"day": "pd", "week": "pw", "month": "pm", "year": "py"}
 _LAST_PAGE = 10
+_FULL = 10  # a page with fewer is the last
 _MOST_CHARS, _MOST_WORDS = 400, 50
 # The API has codes of its own for these, and refuses the plain ones.
 _LANGUAGES = {"ja": "jp", "zh": "zh-hans", "pt": "pt-pt"}
@@ -62,7 +63,7 @@ class Brave:
         hits = tuple(_hit(row) for row in rows if isinstance(row, dict))
         told = said.get("query")
         more = told.get("more_results_available") if isinstance(told, dict) else None
-        return Page(hits, more=paged and bool(hits) and (more is not False))
+        return Page(hits, more=paged and len(hits) >= _FULL and more is not False)
 
     async def aclose(self) -> None:
         """Close the connections."""

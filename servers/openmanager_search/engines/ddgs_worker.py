@@ -13,7 +13,7 @@ import sys
 from typing import Any, ClassVar
 
 _IDLE_S = 90.0
-_MEMORY_BYTES = 2 * 1024**3
+_MEMORY_BYTES = 640 * 1024**2
 _BODY_BYTES = 8 * 1024**2
 _SAFE = {"strict": "on", "moderate": "moderate", "off": "off"}
 _FORM_SAFE = {"strict": "1", "moderate": "-1", "off": "-2"}
@@ -147,7 +147,7 @@ def _limit_memory() -> None:
         import resource
     except ImportError:  # not on Windows
         return
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY_BYTES, _MEMORY_BYTES))
 
 
 def main() -> None:

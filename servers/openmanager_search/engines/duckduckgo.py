@@ -104,13 +104,15 @@ class DuckDuckGo:
         requests = 1 if request["kind"] == "text" else 2
         try:
             with anyio.fail_after(_START_S + self._timeout_s * requests):
-                # One that has left while idle is replaced; asking again costs DuckDuckGo nothing.
-                for _ in range(2):
+                while True:
+                    used_before = self._worker is not None
                     worker = await self._started()
                     said = await worker.ask(request)
                     if said is not None:
                         return said
                     await self.aclose()
+                    if not used_before:  # one that left while idle is replaced; one that fell over this request is not
+                        break
         except TimeoutError:
             await self.aclose()
             raise TimedOut(_late(self._timeout_s), hint=f"again later, or {_ELSEWHERE}") from None
@@ -125,7 +127,8 @@ class DuckDuckGo:
         if self._worker is None:
             leave = AsyncExitStack()
             words = [sys.executable, "-I", str(_WORKER)]
-            running = await leave.enter_async_context(child.child(words, given=True))
+            environ = child.plain_environment(MALLOC_ARENA_MAX="2")  # its memory is limited: no room set aside
+            running = await leave.enter_async_context(child.child(words, given=True, env=environ))
             self._worker = _Worker(running, running.chunks(), leave)
         return self._worker
 
