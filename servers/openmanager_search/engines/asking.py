@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from openmanager_core.errors import SourceInvalid, SourceUnavailable
+from openmanager_core.job import offload
 from openmanager_search.engines.base import RateLimited, TimedOut
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 TIMEOUT_S = 8.0
 _BODY_BYTES = 4 * 1024**2
 _CHUNK = 64 * 1024
+_LONG = 128 * 1024
 
 
 class Refused(Exception):
@@ -85,9 +88,14 @@ class Asker:
             raise SourceInvalid(f"{self._name} sent a damaged answer", hint=self._advice) from exc
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as exc:
             raise SourceUnavailable(f"{self._name} broke off ({type(exc).__name__})", hint=self._advice) from exc
-        return self._json(response.status_code, response.headers, bytes(body))
+        self._check(response.status_code, response.headers, bytes(body))
+        try:
+            # The standard parser: one damaged character in one summary must not cost the whole answer.
+            return await offload(json.loads, bytes(body)) if len(body) > _LONG else json.loads(body)
+        except (ValueError, RecursionError) as exc:
+            raise SourceInvalid(f"{self._name} answered with something that is no JSON", hint=self._advice) from exc
 
-    def _json(self, status: int, headers: Mapping[str, str], body: bytes) -> Any:
+    def _check(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         if status == 429:
             wait_s = wait_of(headers)
             when = f"again in {wait_s:.0f} s" if wait_s else "again in a few minutes"
@@ -100,12 +108,6 @@ class Asker:
             raise SourceUnavailable(f"{self._name} answered with status {status}", hint=self._advice)
         if status != 200:
             raise SourceInvalid(f"{self._name} answered with status {status} instead of results", hint=self._advice)
-        import orjson
-
-        try:
-            return orjson.loads(body)
-        except (orjson.JSONDecodeError, RecursionError) as exc:
-            raise SourceInvalid(f"{self._name} answered with something that is no JSON", hint=self._advice) from exc
 
     async def aclose(self) -> None:
         """Close the connections."""
