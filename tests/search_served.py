@@ -36,10 +36,11 @@ def addresses(fields: dict[str, Any]) -> list[str]:
 
 
 def ddg_page(rows: list[tuple[str, str, str]]) -> str:
-    """A page of results as DuckDuckGo's HTML version has it: title, address and summary of each, and an advertisement."""
+    """A page of DuckDuckGo's HTML version: title, address and summary of each result, and an advertisement."""
     advertisement = ("Buy now", "https://duckduckgo.com/y.js?ad_domain=shop.example", "An advertisement")
     results = "".join(
-        '<div class="result results_links results_links_deep web-result"><div class="links_main links_deep result__body">'
+        '<div class="result results_links results_links_deep web-result">'
+        '<div class="links_main links_deep result__body">'
         f'<h2 class="result__title"><a rel="nofollow" class="result__a" href="{_wrapped(url)}">{title}</a></h2>'
         f'<a class="result__snippet" href="{_wrapped(url)}">{snippet}</a></div></div>'
         for title, url, snippet in (advertisement, *rows)

@@ -97,7 +97,12 @@ BRAVE_MEDIA: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         {"date": "2 hours ago", "source": "n.example"},
     ),
     "images": (
-        {"title": "I", "url": "https://i.example/", "source": "i.example", "properties": {"url": "https://i.example/p"}},
+        {
+            "title": "I",
+            "url": "https://i.example/",
+            "source": "i.example",
+            "properties": {"url": "https://i.example/p"},
+        },
         {"image": "https://i.example/p"},
     ),
     "videos": (
@@ -135,7 +140,12 @@ FAILURES: dict[str, tuple[str, Any, str, str]] = {
     "a drip": ("searxng", misbehaving(drip), "timed_out", "within 1 s"),
     "no end": ("searxng", misbehaving(endless), "source_invalid", "more than"),
     "many": ("searxng", lambda r: json_of({}, 429, Retry_After="40"), "rate_limited", "40 s"),
-    "a wrong key": ("brave", lambda r: json_of({"code": "SUBSCRIPTION_TOKEN_INVALID"}, 422), "source_unavailable", "key"),
+    "a wrong key": (
+        "brave",
+        lambda r: json_of({"code": "SUBSCRIPTION_TOKEN_INVALID"}, 422),
+        "source_unavailable",
+        "key",
+    ),
     "a wrong request": ("brave", lambda r: json_of({"code": "VALIDATION"}, 422), "source_unavailable", "422"),
     "a used-up month": (
         "brave",
