@@ -34,7 +34,8 @@ _MAIN = (
     "//main", "//*[@role='main']", "//*[@itemprop='articleBody']", "//article",
     "//*[@id='content' or @id='main' or @id='main-content' or @id='mainbar' or @id='bodyContent' or @id='article']",
     "//*[contains(concat(' ', @class, ' '), ' post-content ') or contains(concat(' ', @class, ' '), ' entry-content ')"
-    " or contains(concat(' ', @class, ' '), ' markdown-body ') or contains(concat(' ', @class, ' '), ' article-body ')]",
+    " or contains(concat(' ', @class, ' '), ' markdown-body ')"
+    " or contains(concat(' ', @class, ' '), ' article-body ')]",
 )  # fmt: skip
 _LINK = re.compile(r"^\s*(?:https?:|/|\?|\.|[^:/?#]+(?:$|[/?#])|mailto:)", re.IGNORECASE)
 _BLANK_LINES = re.compile(r"\n{4,}")
@@ -92,7 +93,7 @@ def _drop(root: Any, tags: tuple[str, ...]) -> None:
 
 
 def _open_layout_tables(root: Any) -> None:
-    """Make blocks of tables that only place things on the page: Markdown's cells can not hold headings or paragraphs."""
+    """Make blocks of tables that only place things: the cells of Markdown hold no headings or paragraphs."""
     inner = "descendant::h1 or descendant::h2 or descendant::h3 or descendant::table or descendant::pre"
     for table in root.xpath(f"//table[not(descendant::th) and ({inner} or count(descendant::p) > 1)]"):
         for part in table.iter("table", "tbody", "tr", "td"):

@@ -65,7 +65,9 @@ class Kept(Generic[V]):
             return found
         if key not in self._running:
             task = asyncio.ensure_future(self._made(key, make))
-            task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # nobody may be left to hear it
+            task.add_done_callback(
+                lambda ended: ended.cancelled() or ended.exception()
+            )  # nobody may be left to hear it
             self._running[key] = (task, [0])
         task, waiting = self._running[key]
         waiting[0] += 1

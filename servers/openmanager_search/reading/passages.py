@@ -159,7 +159,7 @@ def headings_of(text: str) -> list[tuple[int, str, int]]:
 
 
 def section_of(text: str, wanted: str) -> tuple[int, int] | list[str]:
-    """Find the part under a heading as (start, end), up to the next heading of its level; else the headings there are."""
+    """Find the part under a heading as (start, end), up to the next of its level; else the headings."""
     heads = headings_of(text)
     plain = " ".join(wanted.strip("# ").split()).casefold()
     for test in (lambda name: name == plain, lambda name: name.startswith(plain), lambda name: plain in name):

@@ -37,9 +37,7 @@ class Reader:
 
     def __init__(self, section: ReadingSection, *, client: WebClient | None = None) -> None:
         self._section = section
-        limits = WebLimits(
-            wire_bytes=section.page_bytes, body_bytes=2 * section.page_bytes, total_s=section.deadline_s
-        )
+        limits = WebLimits(wire_bytes=section.page_bytes, body_bytes=2 * section.page_bytes, total_s=section.deadline_s)
         self.client = client or WebClient(
             WebPolicy(
                 allow_private=section.allow_private, ports=section.allow_ports, proxy=section.proxy,
@@ -149,7 +147,9 @@ def _kind(media_type: str, body: bytes) -> str:
         return "html"
     if media_type == "application/json" or media_type.endswith("+json"):
         return "json"
-    if media_type.startswith("text/") or media_type.endswith(("+xml", "/xml", "javascript", "/yaml", "/x-yaml", "toml")):
+    if media_type.startswith("text/") or media_type.endswith(
+        ("+xml", "/xml", "javascript", "/yaml", "/x-yaml", "toml")
+    ):
         return "text"
     wide = start[:2] in (b"\xff\xfe", b"\xfe\xff")
     if media_type in ("", "application/octet-stream", "application/x-sh", "application/sql", "application/x-ndjson"):
@@ -164,4 +164,4 @@ def _kind(media_type: str, body: bytes) -> str:
 def reading_state(settings: ServerSettings) -> Reader:
     """Make the reader of a server; it opens and starts nothing before its first page."""
     section = settings.section
-    return Reader(section if isinstance(section, ReadingSection) else ReadingSection())
+    return Reader(section if isinstance(section, ReadingSection) else ReadingSection.model_validate({}))
