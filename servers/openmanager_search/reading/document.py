@@ -37,3 +37,19 @@ class Document:
     read_at_s: float = 0.0
     whole: bool = True
     notes: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Passages:
+    """The parts of a text that answer a question.
+
+    Attributes
+    ----------
+    found
+        ``(start, score, words)``, in the order of the text; `start` in characters.
+    matching
+        How many parts match, shown or not.
+    """
+
+    found: tuple[tuple[int, float, str], ...]
+    matching: int

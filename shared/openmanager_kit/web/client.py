@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
@@ -108,8 +108,22 @@ class WebClient:
         self._resolver = resolver
         self._pools: dict[str, Any] = {}
 
-    async def get(self, url: str, *, headers: Mapping[str, str] | None = None, limits: WebLimits | None = None) -> Page:
+    async def get(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        limits: WebLimits | None = None,
+        before: Callable[[Target], Awaitable[None]] | None = None,
+    ) -> Page:
         """Get a page, through at most five redirects.
+
+        Parameters
+        ----------
+        headers
+            Sent as well. Those that may hold secrets stay behind when a redirect leaves the origin.
+        before
+            Awaited before each request, the redirected ones too; what it raises ends the call.
 
         Raises
         ------
@@ -126,6 +140,8 @@ class WebClient:
                 self.policy.check(target)
                 if target.origin != first.origin:
                     given = {name: value for name, value in given.items() if name in _FOLLOWING}
+                if before is not None:
+                    await before(target)
                 page = await self._once(target, given, limits)
                 location = page.headers.get("location", "")
                 if page.status not in _REDIRECTS or not location:
