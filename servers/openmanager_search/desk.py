@@ -10,7 +10,8 @@ from mcp.server.mcpserver.resolve import Resolve
 
 from openmanager_kit.tools import state_of
 from openmanager_search.finder import Finder
-from openmanager_search.reading.reader import Reader
+from openmanager_search.reading.document import Document
+from openmanager_search.reading.reader import Mode, Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,19 @@ class Desk:
 
     reader: Reader
     finder: Finder
+
+    async def read(self, url: str, mode: Mode = "markdown") -> Document:
+        """Give the text of a result: a page as the reader reads it, an indexed file as the index holds it.
+
+        Raises
+        ------
+        FleetError
+            If it cannot be read.
+        """
+        if not url.startswith("file://"):
+            return await self.reader.read(url, mode=mode)
+        title, text = await self.finder.indexed(url)
+        return Document(url=url, text=text, kind="text", title=title, notes=("from the user's own index, no web page",))
 
     async def aclose(self) -> None:
         """Close the connections and end the worker."""

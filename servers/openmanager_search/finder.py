@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
-from openmanager_core.errors import FleetError, InvalidRequest, SourceUnavailable, Unsupported
+from openmanager_core.errors import FleetError, InvalidRequest, NotFound, SourceUnavailable, Unsupported
 from openmanager_core.job import offload
 from openmanager_search.cache import KEPT_S, Cache, key_of
 from openmanager_search.engines.base import Engine, Hit, Kind, Page, Query, Safe, Span, parts_of_region
@@ -73,6 +74,14 @@ class Found:
             parts.append(f"kept from {age(self.age_s)} ago")
         parts += [str(failure) for failure in self.failures]
         return "; ".join(parts)
+
+
+@runtime_checkable
+class Indexed(Protocol):
+    """An engine that holds the texts that it finds."""
+
+    async def text_of(self, url: str) -> tuple[str, str]:
+        """Give title and text by the address that a result gave."""
 
 
 class Finder:
@@ -206,6 +215,19 @@ class Finder:
             who = engine or ", ".join(self._engines) or "no engine"
             raise Unsupported(f"kind {query.kind} is not something that {who} can search for", hint="kind=text")
         return able
+
+    async def indexed(self, url: str) -> tuple[str, str]:
+        """Give title and text of a file in a local index, by the address that a result gave.
+
+        Raises
+        ------
+        NotFound
+            If no index has it.
+        """
+        local = self._engines.get("local")
+        if not isinstance(local, Indexed):
+            raise NotFound("url is that of an indexed file, but no local index is searched here")
+        return await local.text_of(url)
 
     async def _gathered(self, engine: Engine, query: Query, wanted: int) -> Found:
         """Take pages of one engine until there is enough; a failure after the first page only ends the taking."""
