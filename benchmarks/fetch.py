@@ -46,7 +46,9 @@ def page_of(size: int, chance: random.Random) -> bytes:
 
     for number in itertools.count(1):
         part = f"<h2>Part {number}: {words(3)}</h2>" if number % 6 == 1 else ""
-        part += f'<p class="text">{words(40)} <a href="/page/{number}">{words(2)}</a> <em>{words(3)}</em> {words(25)}.</p>'
+        part += (
+            f'<p class="text">{words(40)} <a href="/page/{number}">{words(2)}</a> <em>{words(3)}</em> {words(25)}.</p>'
+        )
         if number % 5 == 0:
             part += "<ul>" + "".join(f"<li>{words(6)}</li>" for _ in range(4)) + "</ul>"
         if number % 9 == 0:

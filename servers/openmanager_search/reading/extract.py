@@ -66,8 +66,9 @@ def extracted(html: str, url: str, mode: Mode = "markdown") -> dict[str, Any]:
         part = _main_part(root)
     text = _written(part, url, base, plain=mode != "markdown")
     if not text:
-        for element in root.iter("noscript"):
-            element.tag = "div"  # what an application's shell shows where no script runs
+        # A page of nothing but a menu; or what an application's shell shows where no script runs.
+        for element in root.iter(*_FURNITURE):
+            element.tag = "div"
         text = _written(root, url, base, plain=mode != "markdown")
     notes = [f"{gone} hidden piece{'s' if gone > 1 else ''} of text removed"] if gone else []
     if len(text) < _FEW_CHARS and html.count("<script") > 0 and len(html) > 20 * len(text):
