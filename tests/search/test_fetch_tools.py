@@ -100,13 +100,19 @@ async def test_one_who_gives_up_does_not_take_the_page_from_the_others() -> None
 @pytest.mark.parametrize(
     ("page", "says"),
     [
-        (answer(b"", 404), "no such page"), (answer(b"", 403), "blocked"), (answer(b"", 429, {"retry-after": "30"}), "30 s"),
-        (answer(b"", 500), "at the moment"), (answer(b"\x89PNG\r\n\x1a\n\0\0", kind="image/png"), "no text"),
-        (answer(b"", kind="text/html"), "no text"), (answer(b"%PDF-1.4 rubbish", kind="application/pdf"), "damaged"),
-        (redirect("http://169.254.169.254/"), "link-local"), (answer(b"x" * 300_000), "100,000 bytes"),
-        (answer(b"\0\1\2" * 50, kind="application/octet-stream"), "no text"), (b"rubbish\r\n\r\n", "malformed"),
+        (answer(b"", 404), "no such page"),
+        (answer(b"", 403), "blocked"),
+        (answer(b"", 429, {"retry-after": "30"}), "30 s"),
+        (answer(b"", 500), "at the moment"),
+        (answer(b"\x89PNG\r\n\x1a\n\0\0", kind="image/png"), "no text"),
+        (answer(b"", kind="text/html"), "no text"),
+        (answer(b"%PDF-1.4 rubbish", kind="application/pdf"), "damaged"),
+        (redirect("http://169.254.169.254/"), "link-local"),
+        (answer(b"x" * 300_000), "100,000 bytes"),
+        (answer(b"\0\1\2" * 50, kind="application/octet-stream"), "no text"),
+        (b"rubbish\r\n\r\n", "malformed"),
     ],
-)  # fmt: skip
+)
 async def test_a_page_that_can_not_be_read_is_a_failure_that_says_why(page: bytes, says: str) -> None:
     async with reading(pages({"/": page}), page_bytes=100_000) as (client, site, _):
         for tool in ("fetch_content", "fetch"):
@@ -116,9 +122,19 @@ async def test_a_page_that_can_not_be_read_is_a_failure_that_says_why(page: byte
 
 
 @pytest.mark.parametrize(
-    "url", ["", "example.com", "file:///etc/passwd", "http://a:b@example.com/", "http://127.0.0.1:22/", "http://10.0.0.1/",
-            "http://[::ffff:7f00:1]/", "http://2130706433/", "http://localhost.:9/"],
-)  # fmt: skip
+    "url",
+    [
+        "",
+        "example.com",
+        "file:///etc/passwd",
+        "http://a:b@example.com/",
+        "http://127.0.0.1:22/",
+        "http://10.0.0.1/",
+        "http://[::ffff:7f00:1]/",
+        "http://2130706433/",
+        "http://localhost.:9/",
+    ],
+)
 async def test_an_address_that_may_not_be_read_is_refused(url: str) -> None:
     async with reading(pages({}), allow_private=()) as (client, _, _f):
         for tool in ("fetch_content", "fetch"):
@@ -129,12 +145,15 @@ async def test_an_address_that_may_not_be_read_is_refused(url: str) -> None:
 @pytest.mark.parametrize(
     ("body", "kind", "holds"),
     [
-        (b'{"a": [1, 2]}', "application/json", '{"a": [1, 2]}'), (b"# Plain\n<b>", "text/plain", "# Plain\n<b>"),
-        (b"a,b\n1,2", "text/csv", "a,b\n1,2"), (EUC_KR, "text/html", "운영체제 강의 노트"),
-        ("한글".encode("euc-kr"), "text/plain; charset=euc-kr", "한글"), (b"<x>1</x>", "application/xml", "<x>1</x>"),
+        (b'{"a": [1, 2]}', "application/json", '{"a": [1, 2]}'),
+        (b"# Plain\n<b>", "text/plain", "# Plain\n<b>"),
+        (b"a,b\n1,2", "text/csv", "a,b\n1,2"),
+        (EUC_KR, "text/html", "운영체제 강의 노트"),
+        ("한글".encode("euc-kr"), "text/plain; charset=euc-kr", "한글"),
+        (b"<x>1</x>", "application/xml", "<x>1</x>"),
         (b"<!DOCTYPE html><p>Hello there</p>", "application/octet-stream", "Hello there"),
     ],
-)  # fmt: skip
+)
 async def test_what_is_no_html_comes_as_it_is(body: bytes, kind: str, holds: str) -> None:
     async with reading(pages({"/": answer(body, kind=kind)})) as (client, site, _):
         assert holds in inner(await client.call_tool("fetch", {"url": site.url()}))

@@ -20,22 +20,34 @@ ROBOT = "OpenManager-MCP"
 @pytest.mark.parametrize(
     ("rules", "path", "allowed"),
     [
-        ("User-agent: *\nDisallow: /a", "/a/b", False), ("User-agent: *\nDisallow: /a", "/b", True),
-        ("User-agent: *\nDisallow:", "/a", True), ("", "/a", True), ("User-agent: *\nDisallow: /", "/robots.txt", True),
-        ("User-agent: *\nDisallow: /\nAllow: /a", "/a", True), ("User-agent: *\nAllow: /a\nDisallow: /a", "/a", True),
-        ("User-agent: *\nDisallow: /*.pdf$", "/x/y.pdf", False), ("User-agent: *\nDisallow: /*.pdf$", "/y.pdf?q", True),
-        ("User-agent: *\nDisallow: /a*b*c", "/a1b2c3", False), ("User-agent: *\nDisallow: /a*b*c", "/acb", True),
-        ("User-agent: other\nDisallow: /", "/a", True), ("User-agent: openmanager-mcp\nDisallow: /", "/a", False),
+        ("User-agent: *\nDisallow: /a", "/a/b", False),
+        ("User-agent: *\nDisallow: /a", "/b", True),
+        ("User-agent: *\nDisallow:", "/a", True),
+        ("", "/a", True),
+        ("User-agent: *\nDisallow: /", "/robots.txt", True),
+        ("User-agent: *\nDisallow: /\nAllow: /a", "/a", True),
+        ("User-agent: *\nAllow: /a\nDisallow: /a", "/a", True),
+        ("User-agent: *\nDisallow: /*.pdf$", "/x/y.pdf", False),
+        ("User-agent: *\nDisallow: /*.pdf$", "/y.pdf?q", True),
+        ("User-agent: *\nDisallow: /a*b*c", "/a1b2c3", False),
+        ("User-agent: *\nDisallow: /a*b*c", "/acb", True),
+        ("User-agent: other\nDisallow: /", "/a", True),
+        ("User-agent: openmanager-mcp\nDisallow: /", "/a", False),
         ("User-agent: *\nDisallow: /\n\nUser-agent: OpenManager-MCP\nAllow: /", "/a", True),
         ("User-agent: OpenManager-MCP\nUser-agent: x\nDisallow: /a\nUser-agent: y\nDisallow: /", "/b", True),
-        ("User-agent: *\nDisallow: /%ea%b0%80", "/%EA%B0%80", False), ("User-agent: *\nDisallow: /가", "/%EA%B0%80", False),
-        ("User-agent: *\nDisallow: /a%7eb", "/a~b", False), ("user-agent : * # all\n disallow : /a # no", "/a", False),
-        ("\ufeffUser-agent: *\r\nDisallow: /a\r\n", "/a", False), ("Disallow: /a", "/a", True),
-        ("User-agent: *\nCrawl-delay: 5\nDisallow: /a", "/a", False), ("User-agent: *\nDisallow: /a$", "/ab", True),
-        ("User-agent: *\nDisallow: /?", "/?q=1", False), ("<html>not found</html>", "/a", True),
+        ("User-agent: *\nDisallow: /%ea%b0%80", "/%EA%B0%80", False),
+        ("User-agent: *\nDisallow: /가", "/%EA%B0%80", False),
+        ("User-agent: *\nDisallow: /a%7eb", "/a~b", False),
+        ("user-agent : * # all\n disallow : /a # no", "/a", False),
+        ("\ufeffUser-agent: *\r\nDisallow: /a\r\n", "/a", False),
+        ("Disallow: /a", "/a", True),
+        ("User-agent: *\nCrawl-delay: 5\nDisallow: /a", "/a", False),
+        ("User-agent: *\nDisallow: /a$", "/ab", True),
+        ("User-agent: *\nDisallow: /?", "/?q=1", False),
+        ("<html>not found</html>", "/a", True),
         ("User-agent: OpenManager-MCP/1.0\nDisallow: /a", "/a", False),
     ],
-)  # fmt: skip
+)
 def test_the_longest_rule_for_this_robot_decides(rules: str, path: str, allowed: bool) -> None:
     assert parsed(rules, ROBOT).allow(path) is allowed
 
@@ -59,12 +71,19 @@ def test_patterns_match_as_the_definition_says(pattern: str, path: str) -> None:
 @pytest.mark.parametrize(
     ("robots", "kind"),
     [
-        (answer(b"", 404), None), (answer(b"", 410), None), (answer(b"", 401), NotAllowed), (answer(b"", 403), NotAllowed),
-        (answer(b"", 500), Unreachable), (answer(b"", 503), Unreachable), (answer(b"", 429), Unreachable),
-        (redirect("/elsewhere"), NotAllowed), (answer(b"\xff\xfe\x00 rubbish"), None), (b"rubbish\r\n\r\n", Unreachable),
+        (answer(b"", 404), None),
+        (answer(b"", 410), None),
+        (answer(b"", 401), NotAllowed),
+        (answer(b"", 403), NotAllowed),
+        (answer(b"", 500), Unreachable),
+        (answer(b"", 503), Unreachable),
+        (answer(b"", 429), Unreachable),
+        (redirect("/elsewhere"), NotAllowed),
+        (answer(b"\xff\xfe\x00 rubbish"), None),
+        (b"rubbish\r\n\r\n", Unreachable),
         (answer(b"#" * 900_000), Unreachable),
     ],
-)  # fmt: skip
+)
 async def test_a_site_whose_rules_are_not_known_is_left_alone(robots: bytes, kind: type[Exception] | None) -> None:
     rules = answer(b"User-agent: *\nDisallow: /")
     async with site(pages({"/robots.txt": robots, "/elsewhere": rules, "/": answer(b"<p>words</p>")})) as running:

@@ -26,7 +26,12 @@ KOREAN = "한글로 쓴 문서입니다. 인코딩을 알아내야 합니다."
         (KOREAN.encode("utf-8-sig"), "text/html; charset=euc-kr", KOREAN, "utf-8"),
         (b"\xff\xfe" + KOREAN.encode("utf-16-le"), "", KOREAN, "utf-16-le"),
         (b"\xfe\xff" + KOREAN.encode("utf-16-be"), "", KOREAN, "utf-16-be"),
-        ("これは日本語の文章です。".encode("shift_jis"), "text/html; charset=Shift_JIS", "これは日本語の文章です。", "cp932"),
+        (
+            "これは日本語の文章です。".encode("shift_jis"),
+            "text/html; charset=Shift_JIS",
+            "これは日本語の文章です。",
+            "cp932",
+        ),
         ("これは日本語の文章です。".encode("shift_jis"), "", "これは日本語の文章です。", "cp932"),
         ("这是一个中文的网页，我们在这里。".encode("gbk"), "text/html; charset=gb2312", None, "gb18030"),
         ("café “quoted”".encode("cp1252"), "text/html", "café “quoted”", "cp1252"),
@@ -38,7 +43,7 @@ KOREAN = "한글로 쓴 문서입니다. 인코딩을 알아내야 합니다."
         (b"<?xml version='1.0' encoding='iso-8859-1'?><a>\xe9</a>", "", None, "cp1252"),
         (b"", "", "", "utf-8"),
     ],
-)  # fmt: skip
+)
 def test_the_encoding_is_found(body: bytes, content_type: str, text: str | None, encoding: str) -> None:
     read, name = decoded(body, content_type)
     assert name == encoding
@@ -71,7 +76,8 @@ def pdf(*pages: str) -> bytes:
         out += f"{number} 0 obj\n{body}\nendobj\n".encode()
     table = "".join(f"{place:010} 00000 n \n" for place in places)
     size = len(objects) + 1
-    tail = f"xref\n0 {size}\n0000000000 65535 f \n{table}trailer << /Size {size} /Root 1 0 R >>\nstartxref\n{len(out)}\n%%EOF"
+    tail = f"xref\n0 {size}\n0000000000 65535 f \n{table}trailer << /Size {size} /Root 1 0 R >>\n"
+    tail += f"startxref\n{len(out)}\n%%EOF"
     return out + tail.encode()
 
 
@@ -117,10 +123,13 @@ Deleting the folder removes everything that was installed.
 @pytest.mark.parametrize(
     ("query", "holds"),
     [
-        ("how to install with pip", "pip install thing"), ("setup on windows", "Use the setup program."),
-        ("removing", "Deleting the folder"), ("데이터베이스가 언제", "매주 금요일에"), ("점검을", "접속할 수 없습니다"),
+        ("how to install with pip", "pip install thing"),
+        ("setup on windows", "Use the setup program."),
+        ("removing", "Deleting the folder"),
+        ("데이터베이스가 언제", "매주 금요일에"),
+        ("점검을", "접속할 수 없습니다"),
     ],
-)  # fmt: skip
+)
 def test_the_passage_that_answers_comes(query: str, holds: str) -> None:
     found, matching = relevant(TEXT, query, 400)
     assert matching >= 1
@@ -160,11 +169,14 @@ def test_terms_are_compared_without_case_and_endings_and_hangul_in_pairs() -> No
 @pytest.mark.parametrize(
     ("wanted", "begins", "ends"),
     [
-        ("Install", "## Install", "Use the setup program."), ("## install", "## Install", "Use the setup program."),
-        ("windows", "### Windows", "Use the setup program."), ("점검", "## 데이터베이스 점검", "접속할 수 없습니다."),
-        ("guide", "# Guide", "was installed."), ("remo", "## Remove", "was installed."),
+        ("Install", "## Install", "Use the setup program."),
+        ("## install", "## Install", "Use the setup program."),
+        ("windows", "### Windows", "Use the setup program."),
+        ("점검", "## 데이터베이스 점검", "접속할 수 없습니다."),
+        ("guide", "# Guide", "was installed."),
+        ("remo", "## Remove", "was installed."),
     ],
-)  # fmt: skip
+)
 def test_a_section_goes_to_the_next_heading_of_its_level(wanted: str, begins: str, ends: str) -> None:
     span = section_of(TEXT, wanted)
     assert isinstance(span, tuple)

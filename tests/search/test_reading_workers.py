@@ -17,7 +17,8 @@ from openmanager_search.reading import workers
 from openmanager_search.reading.workers import ParserFailed, Workers
 
 pytestmark = pytest.mark.anyio
-PAGE: dict[str, Any] = {"do": "parse", "kind": "html", "mode": "markdown", "url": "http://a.example/", "content_type": ""}
+PAGE: dict[str, Any] = {"do": "parse", "kind": "html", "mode": "markdown", "url": "http://a.example/"}
+PAGE["content_type"] = ""
 
 
 def children() -> list[psutil.Process]:
