@@ -20,7 +20,7 @@ from written_page import page_of
 
 PAGES = Path(__file__).parent / "pages"
 URL = "https://site.example/dir/page.html"
-ENCODINGS = {"korean_euckr": "euc-kr", "old": "cp1252"}
+ENCODINGS = {"korean_euckr": "euc-kr", "old": "cp1252", "japanese": "cp932"}
 
 
 def ours(html: str) -> str:

@@ -39,6 +39,9 @@ _MAIN = (
 )  # fmt: skip
 _LINK = re.compile(r"^\s*(?:https?:|/|\?|\.|[^:/?#]+(?:$|[/?#])|mailto:)", re.IGNORECASE)
 _BLANK_LINES = re.compile(r"\n{4,}")
+_MARKS = ("", "¶", "#", "§", "🔗", "↑", "^")
+"""What a heading's link to itself, or a note's way back, shows."""
+
 _ENOUGH_SHARE, _FEW_CHARS = 0.25, 200
 _NEEDS_BROWSER = "there is little text: this page may need a browser to show its content"
 
@@ -105,8 +108,9 @@ def _clean_links(root: Any) -> None:
     """Leave links that can be followed; what they say stays."""
     for element in root.xpath("//a[@href]"):
         href = element.get("href")
-        if not _LINK.match(href):
-            del element.attrib["href"]
+        if href.startswith("#") and "".join(element.itertext()).strip() in _MARKS:
+            element.drop_tree()
+        elif not _LINK.match(href):
             element.drop_tag()
         elif len(href) > 2000:
             element.drop_tag()
