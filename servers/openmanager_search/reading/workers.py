@@ -51,7 +51,10 @@ class _Worker:
 
     def end(self) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, signal.SIGKILL)
+            if hasattr(os, "killpg"):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            else:
+                self.process.kill()
 
     async def gone(self) -> None:
         """End it, and leave nothing of it behind."""
