@@ -110,9 +110,7 @@ def _clean_links(root: Any) -> None:
         href = element.get("href")
         if href.startswith("#") and "".join(element.itertext()).strip() in _MARKS:
             element.drop_tree()
-        elif not _LINK.match(href):
-            element.drop_tag()
-        elif len(href) > 2000:
+        elif not _LINK.match(href) or len(href) > 2000:
             element.drop_tag()
     for element in root.xpath("//img"):
         source, words = element.get("src") or "", (element.get("alt") or "").strip()
