@@ -11,6 +11,7 @@ from hostile_web import Serve, Site, site
 from mcp.client import Client
 from mcp_types import CallToolResult, TextContent
 
+from openmanager_core.errors import NotFound
 from openmanager_kit.server import OpenManagerServer
 from openmanager_search.desk import Desk
 from openmanager_search.fetch_tools import FETCH_TOOLS, add_prompts
@@ -45,6 +46,10 @@ class FixedFinder:
     async def search(self, query: str, **_: Any) -> SomeHits:
         """Give the hits."""
         return SomeHits(self.hits)
+
+    async def indexed(self, url: str) -> tuple[str, str]:
+        """Nothing is indexed."""
+        raise NotFound(f"{url} is not indexed", hint="an http or https address")
 
     async def aclose(self) -> None:
         """Nothing is open."""
