@@ -163,6 +163,21 @@ async def test_a_flood_of_header_is_cut_off() -> None:
     assert isinstance(await failure(endless), TooLarge)
 
 
+async def test_many_short_lines_and_interim_answers_without_end_are_cut_off() -> None:
+    assert isinstance(await failure(raw(HEAD + b"a:b\r\n" * 11_000 + b"\r\n")), TooLarge)
+    assert isinstance(await failure(raw(b"HTTP/1.1 100 Continue\r\n\r\n" * 50_000)), Malformed)
+    assert isinstance(await failure(raw(HEAD + b"x: " + b"y" * 70_000 + b"\r\n\r\n")), TooLarge)
+
+
+async def test_a_few_interim_answers_are_passed_over() -> None:
+    early = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n"
+    async with site(pages({"/": early + answer(b"whole")})) as running:
+        client = client_for(running)
+        for _ in range(2):
+            assert (await client.get(running.url())).body == b"whole"
+        await client.aclose()
+
+
 async def test_a_circle_of_redirects_ends() -> None:
     assert isinstance(await failure(pages({"/": redirect("/again"), "/again": redirect("/")})), Refused)
 
