@@ -236,7 +236,13 @@ class WebClient:
             return self.policy.proxy
         from urllib.request import getproxies
 
-        return getproxies().get(scheme, "")
+        found = getproxies().get(scheme, "")
+        try:
+            return found and target_of(found).url
+        except InvalidRequest:
+            raise Unreachable(
+                f"the variable {scheme}_proxy holds no http address without credentials", hint="proxy in the profile"
+            ) from None
 
 
 def _redirected(target: Target, location: str) -> Target:

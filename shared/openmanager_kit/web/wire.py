@@ -187,6 +187,9 @@ def tls_context(ca_file: str) -> ssl.SSLContext:
     if ca_file not in _CONTEXTS:
         context = httpcore2.default_ssl_context()
         if ca_file:
-            context.load_verify_locations(ca_file)
+            try:
+                context.load_verify_locations(ca_file)
+            except (OSError, ssl.SSLError):
+                raise Unreachable("ca_file of the profile can not be read", hint="a file of PEM certificates") from None
         _CONTEXTS[ca_file] = context
     return _CONTEXTS[ca_file]
