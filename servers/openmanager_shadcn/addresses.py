@@ -90,7 +90,9 @@ def registry_address(given: str, parameter: str = "registries") -> Address:
         return Address("path", "", _path(given, parameter))
     raise InvalidRequest(
         f"{parameter}: {quoted(given, 80)} is no registry",
-        hint=f"@{given}" if NAMESPACE.fullmatch(f"@{given}") else "a name like @shadcn, or the address of a registry.json",
+        hint=f"@{given}"
+        if NAMESPACE.fullmatch(f"@{given}")
+        else "a name like @shadcn, or the address of a registry.json",
     )
 
 

@@ -116,8 +116,9 @@ class Variables:
                     "or renames it to REGISTRY_...",
                 )
             if bound and "" not in bound and (parts.hostname or "").casefold() not in bound:
+                host = quoted(parts.hostname or "", 80)
                 raise NotAllowed(
-                    f"registry {registry} in {FILE} would send the variable {name} to {quoted(parts.hostname or '', 80)}; "
+                    f"registry {registry} in {FILE} would send the variable {name} to {host}; "
                     "the user allows it for another host only"
                 )
             if parts.scheme != "https" and f"{parts.scheme}://{parts.netloc}" not in self.trusted_origins:
@@ -176,7 +177,7 @@ def ask_registry(registry: RegistrySource, item: str, style: str, variables: Var
             raise InvalidRequest(f"registry {registry.name} in {FILE}: header {name} holds what no header can hold")
         if value:
             headers[name] = value
-    return Ask(url, shown, headers, secrets)
+    return Ask(url, shown.partition("?")[0], headers, secrets)
 
 
 def _placed(template: str, item: str, style: str) -> str:
