@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from typing import Annotated, TypedDict
+from typing import Annotated
 
 from pydantic import Field
+from typing_extensions import TypedDict
 
 from openmanager_core.errors import FleetError
 from openmanager_core.job import offload
-from openmanager_core.text import ident
 from openmanager_kit.answers import Answer
 from openmanager_shadcn.addresses import item_address
 from openmanager_shadcn.desk import ProjectFolder, TheDesk
@@ -17,7 +17,7 @@ from openmanager_shadcn.items import Item
 from openmanager_shadcn.packages import Packages, package_name, packages_of
 from openmanager_shadcn.parameters import Items
 from openmanager_shadcn.project import Project
-from openmanager_shadcn.showing import short
+from openmanager_shadcn.showing import named, short
 
 _LINTS = ("lint", "lint:fix", "eslint", "biome", "check")
 _TYPES = ("typecheck", "type-check", "types", "tsc")
@@ -103,8 +103,8 @@ def _project_checks(project: Project, packages: Packages) -> list[Check]:
         checks.append(_check("package.json in the project's folder", "missing"))
     if project.present:
         if project.tailwind.css:
-            checks.append(_check(f"{ident(project.tailwind.css)} is imported by the app", "to do"))
-        shown = ", ".join(f"{ident(name)} {ident(path)}" for name, path in list(project.aliases.items())[:8])
+            checks.append(_check(f"{named(project.tailwind.css)} is imported by the app", "to do"))
+        shown = ", ".join(f"{named(name)} {named(path)}" for name, path in list(project.aliases.items())[:8])
         if shown:
             checks.append(_check(f"the import aliases resolve (tsconfig, bundler): {shown}", "to do"))
     return checks
@@ -117,19 +117,19 @@ def _item_checks(items: list[Item], packages: Packages) -> list[Check]:
     missing = sorted(name for name in wanted if name not in packages.installed)
     checks = []
     if missing:
-        named = ", ".join(map(ident, missing[:30]))
+        listed = ", ".join(map(named, missing[:30]))
         checks.append(
-            _check(f"npm packages that package.json does not name ({packages.adder} ...): {named}", "missing")
+            _check(f"npm packages that package.json does not name ({packages.adder} ...): {listed}", "missing")
         )
     elif wanted:
         checks.append(_check(f"package.json names all {len(wanted)} npm packages", "done"))
     variables = sorted({name for item in items for name in item.env_vars})
     if variables:
-        checks.append(_check(f"environment variables are set: {', '.join(map(ident, variables[:30]))}", "to do"))
+        checks.append(_check(f"environment variables are set: {', '.join(map(named, variables[:30]))}", "to do"))
     styled = [item.address for item in items if item.css or item.css_vars.theme or item.css_vars.light]
     if styled:
-        checks.append(_check(f"CSS of {', '.join(map(ident, styled[:20]))} is in the stylesheet", "to do"))
-    notes = [f"{ident(item.address)}: {short(item.docs)}" for item in items if item.docs]
+        checks.append(_check(f"CSS of {', '.join(map(named, styled[:20]))} is in the stylesheet", "to do"))
+    notes = [f"{named(item.address)}: {short(item.docs)}" for item in items if item.docs]
     return checks + [_check(f"the registry's notes on {note}", "to do") for note in notes[:10]]
 
 

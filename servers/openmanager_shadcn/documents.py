@@ -26,6 +26,8 @@ MEMORY_BYTES = 24 * 1024 * 1024
 MEMORY_ENTRIES = 1_000
 LEFT_ALONE_S = 20.0
 """After a failure a source is not asked for what there is a copy of, for so long."""
+ABSENT_S = 30.0
+"""What a source does not have is not asked for again for so long."""
 _THREAD_BYTES = 16 * 1024
 _MOST_ORIGINS = 500
 _ACCEPT = "application/vnd.shadcn.v1+json, application/json;q=0.9"
@@ -82,6 +84,7 @@ class Documents:
         self._used = 0
         self._flights = Flights()
         self._failed: dict[str, tuple[float, str]] = {}
+        self._absent: dict[str, tuple[float, str]] = {}
 
     async def get(self, ask: Ask, kind: str, parse: Callable[[bytes], T]) -> Held[T]:
         """Give a document, parsed; equal requests at the same time are one.
@@ -103,6 +106,9 @@ class Documents:
         if kept is not None and time.monotonic() < kept.fresh_until:
             self._memory.move_to_end(key)
             return Held(kept.value, kept.checked_s)
+        until, message = self._absent.get(ask.key, (0.0, ""))
+        if time.monotonic() < until:
+            raise NotFound(message)
         return await self._flights.once(key, lambda: self._get(ask, key, parse))
 
     async def aclose(self) -> None:
@@ -121,7 +127,11 @@ class Documents:
         except NotFound as exc:
             self._forget(key)
             await offload(self._store.drop, ask.key)
-            raise ask.blanked(exc) from None
+            absent = ask.blanked(exc)
+            if len(self._absent) >= MEMORY_ENTRIES:
+                self._absent.clear()
+            self._absent[ask.key] = (time.monotonic() + min(self._ttl_s, ABSENT_S), absent.message)
+            raise absent from None
         except FleetError as exc:
             clean = ask.blanked(exc)
             if not isinstance(exc, (*_AWAY, _Unusable)):

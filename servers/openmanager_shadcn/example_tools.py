@@ -10,7 +10,7 @@ from pydantic import Field
 
 from openmanager_core.errors import FleetError, NotFound
 from openmanager_core.job import offload
-from openmanager_core.text import ident, quoted
+from openmanager_core.text import quoted
 from openmanager_kit.answers import MAX_CHARS
 from openmanager_shadcn.desk import ProjectFolder, TheDesk
 from openmanager_shadcn.items import Item
@@ -18,7 +18,7 @@ from openmanager_shadcn.library import ProjectShelf
 from openmanager_shadcn.listing_tools import address_in, ask_indexes, can_be_named
 from openmanager_shadcn.parameters import Cursor, MaxChars, Registries
 from openmanager_shadcn.searching import Hit, Searchable, search, words_of
-from openmanager_shadcn.showing import answer, item_facts, short
+from openmanager_shadcn.showing import answer, item_facts, named, short
 from openmanager_shadcn.together import together
 
 _EXAMPLE = "registry:example"
@@ -47,7 +47,7 @@ async def get_item_examples_from_registries(
     facts: list[str] = []
     for address, item in zip(shown, await together(shown, shelf.item, within_s=_WITHIN_S), strict=True):
         if isinstance(item, FleetError):
-            facts.append(f"{ident(address)} could not be had: {short(item.message)}")
+            facts.append(f"{named(address)} could not be had: {short(item.message)}")
         else:
             found.append(item)
     if not shown:
@@ -60,7 +60,7 @@ async def get_item_examples_from_registries(
     facts.insert(0, f"{len(found)} example{'s' if len(found) > 1 else ''} for {quoted(query, 80)}")
     if left > 0:
         more = [address_in(hit.registry, hit.item.name) for hit in hits[limit : limit + 10]]
-        facts.insert(1, f"{left} more: {', '.join(map(ident, more))}")
+        facts.insert(1, f"{left} more: {', '.join(map(named, more))}")
     blocks = [text for item in found for text in (item_facts(item), *(file.content or "" for file in item.files))]
     key = ["examples", query, registries, limit, project]
     return answer([text for text in blocks if text], facts, key=key, cursor=cursor, max_chars=max_chars)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, TypedDict
+from typing import Annotated
 
 from pydantic import Field
+from typing_extensions import TypedDict
 
 from openmanager_core.errors import FleetError
 from openmanager_core.job import offload
-from openmanager_core.text import ident, quoted
+from openmanager_core.text import quoted
 from openmanager_kit import cursors
 from openmanager_kit.answers import MAX_CHARS, Answer, paged
 from openmanager_shadcn.addresses import item_address, registry_address
@@ -21,7 +22,7 @@ from openmanager_shadcn.packages import packages_of
 from openmanager_shadcn.parameters import Cursor, Limit, MaxChars, Offset, Registries, Types
 from openmanager_shadcn.project import BUILT_IN, Project
 from openmanager_shadcn.searching import Found, Hit, Searchable, check_types, everything, search, size_of
-from openmanager_shadcn.showing import UNTRUSTED, ago, short
+from openmanager_shadcn.showing import UNTRUSTED, ago, named, short
 from openmanager_shadcn.sources import is_web
 from openmanager_shadcn.together import together
 
@@ -74,8 +75,8 @@ class ItemList(Answer):
                 lines.append(f"{state['registry']} was last asked {ago(time.time() - state['age_s'])}.")
         for row in self.items:
             told = f" {quoted(row['description'], 400)}" if row["description"] else ""
-            kind = f" ({ident(row['type'].removeprefix('registry:'))})"
-            lines.append(f"- {ident(row['address'])}{kind}{told}")
+            kind = f" ({named(row['type'].removeprefix('registry:'))})"
+            lines.append(f"- {named(row['address'])}{kind}{told}")
         if self.items:
             lines.append(f"Add with: {self.add_command} ADDRESS. [{UNTRUSTED}]")
         if self.next_cursor:
@@ -132,7 +133,7 @@ async def get_project_registries(desk: TheDesk, project: ProjectFolder = "") -> 
         for name, source in found.registries.items()
     ]
     if found.present:
-        note = f"The project has style {ident(found.style)} and uses {manager.manager}."
+        note = f"The project has style {named(found.style)} and uses {manager.manager}."
     else:
         note = (
             "There is no components.json here, so only the built-in registry is known. "
@@ -285,7 +286,7 @@ def _note(asked: Asked, found: Found, query: str) -> str:
             "Try: a shorter or more general word, or list_items_in_registries."
         )
     if found.how == "near spelling":
-        meant = ", ".join(ident(word) for word in found.meant)
+        meant = ", ".join(named(word) for word in found.meant)
         return f"Nothing holds {quoted(query, 80)}; {things} in {where} with a word spelled nearly so ({meant}):"
     if found.how == "some words":
         return f"Nothing holds all of {quoted(query, 80)}; {things} in {where} hold some of the words, best first:"

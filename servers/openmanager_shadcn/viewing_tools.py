@@ -8,12 +8,12 @@ from mcp_types import CallToolResult
 from pydantic import Field
 
 from openmanager_core.errors import FleetError, InvalidRequest, NotFound
-from openmanager_core.text import ident, quoted
+from openmanager_core.text import quoted
 from openmanager_kit.answers import MAX_CHARS
 from openmanager_shadcn.desk import ProjectFolder, TheDesk
 from openmanager_shadcn.items import Item, ItemFile
 from openmanager_shadcn.parameters import Cursor, Items, MaxChars
-from openmanager_shadcn.showing import ago, answer, item_facts, short, styles_of
+from openmanager_shadcn.showing import ago, answer, item_facts, named, short, styles_of
 from openmanager_shadcn.together import together
 
 
@@ -33,7 +33,7 @@ async def view_items_in_registries(
         if isinstance(item, FleetError):
             if len(found) == 1 or all(isinstance(other, FleetError) for other in found):
                 raise item
-            facts.append(f"{ident(name)} was not found: {short(item.message)}")
+            facts.append(f"{named(name)} was not found: {short(item.message)}")
             continue
         blocks += view_of(item)
     seen = sum(not isinstance(item, FleetError) for item in found)
@@ -55,8 +55,8 @@ async def get_component_source(
     shelf = desk.shelf(await desk.project(project))
     found = await shelf.item(item)
     files = _chosen(found, file)
-    facts = [ident(found.address)]
-    facts += [f"{ident(part.path)}, {len(part.content or ''):,} characters" for part in files[:50]]
+    facts = [named(found.address)]
+    facts += [f"{named(part.path)}, {len(part.content or ''):,} characters" for part in files[:50]]
     others = len(found.files) - len(files)
     if others:
         facts.append(f"{others} other file{'s' if others > 1 else ''} of the item not shown")
