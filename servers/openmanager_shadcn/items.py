@@ -17,7 +17,9 @@ from openmanager_core.text import quoted
 
 T = TypeVar("T")
 
-DOCUMENT_BYTES = 16 * 1024 * 1024
+DOCUMENT_BYTES = 8 * 1024 * 1024
+MOST_MARKS = 500_000
+"""Brackets and commas of a document: a few megabytes of nothing but brackets would fill memory as objects."""
 MOST_ITEMS = 20_000
 MOST_FILES = 500
 MOST_ENTRIES = 2_000
@@ -138,6 +140,9 @@ def load(body: bytes, what: str) -> Any:
     """
     if len(body) > DOCUMENT_BYTES:
         raise SourceInvalid(f"{what} has {len(body):,} bytes, at most {DOCUMENT_BYTES:,} are read")
+    marks = sum(body.count(mark) for mark in (b"{", b"[", b","))
+    if marks > MOST_MARKS:
+        raise SourceInvalid(f"{what} has more than {MOST_MARKS:,} values, and is not read")
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -156,8 +161,10 @@ def parse_item(document: Any, what: str) -> Item:
     return _item(_Reader(document, what), with_content=True)
 
 
-def parse_index(document: Any, what: str) -> RegistryIndex:
+def parse_index(document: Any, what: str, *, with_content: bool = False) -> RegistryIndex:
     """Read a registry's index: an object with ``items`` or ``include``, or a bare list of items.
+
+    Sources that it holds are left out, unless `with_content` asks for them.
 
     Raises
     ------
@@ -176,7 +183,7 @@ def parse_index(document: Any, what: str) -> RegistryIndex:
     items: list[Item] = []
     for entry in raw:
         try:
-            items.append(_item(_Reader(entry, what), with_content=False))
+            items.append(_item(_Reader(entry, what), with_content=with_content))
         except SourceInvalid:
             continue
     return RegistryIndex(reader.text("name"), reader.text("homepage"), tuple(items), include, len(raw) - len(items))

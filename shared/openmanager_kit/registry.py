@@ -29,6 +29,20 @@ section of its own in a profile, ``Section`` (a frozen pydantic model that forbi
 WITH_ROOTS = ("filesystem", "git")
 """Servers that only work inside of directories which the user names."""
 
+MAY_HAVE_ROOTS = ("shadcn-ui",)
+"""Servers that work in the working directory unless the user names roots; over HTTP they need one."""
+
+COMMANDS: dict[str, str] = {
+    "shadcn": "openmanager_shadcn.mirror:command",
+}
+"""Command that a server brings: ``module:function``, called with the words after the command, giving the exit code.
+Nothing is imported before its command is typed, so its line of help stands in `COMMAND_HELP`."""
+
+COMMAND_HELP: dict[str, str] = {
+    "shadcn": "Fill the cache of the shadcn-ui server ahead: shadcn mirror",
+}
+"""One line of help for each of `COMMANDS`."""
+
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
@@ -67,6 +81,8 @@ def settings_for(profile: Profile, name: str) -> ServerSettings:
     """
     if name not in profile.servers:
         raise ConfigError(f"profile {profile.name} does not list {name}; it lists {', '.join(profile.servers)}")
+    if name in MAY_HAVE_ROOTS and profile.http.enabled and not profile.roots:
+        raise ConfigError(f"{name} over HTTP has no working directory of its own: name the project, --root DIR")
     return ServerSettings(
         name=name,
         profile=profile.name,

@@ -6,9 +6,13 @@ import argparse
 import importlib
 import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 from openmanager_core.errors import ConfigError, FleetError
+from openmanager_kit.registry import COMMAND_HELP
+from openmanager_kit.registry import COMMANDS as SERVER_COMMANDS
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("openmanager_kit.cli.serve", "Serve one MCP server, over stdio or HTTP"),
@@ -49,15 +53,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     wanted = words[0] if words and words[0] in COMMANDS else None
+    for name, text in COMMAND_HELP.items():
+        commands.add_parser(name, help=text, add_help=False)
     for name, (module, text) in COMMANDS.items():
         sub = commands.add_parser(name, help=text.replace("%", "%%"), description=text)
         if name == wanted:
             found = importlib.import_module(module)
             found.add_arguments(sub)
             sub.set_defaults(run=found.run)
-    args = parser.parse_args(words)
+    if words[:1] and words[0] in SERVER_COMMANDS:
+        work: Callable[[], Any] = partial(_of_a_server, words[0], words[1:])
+    else:
+        args = parser.parse_args(words)
+        work = partial(args.run, args)
     try:
-        return int(args.run(args))
+        return int(work())
     except ConfigError as exc:
         sys.stderr.write(f"openmanager: {exc}\n")
         return _EXIT_USAGE
@@ -68,6 +78,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         return 1
+
+
+def _of_a_server(name: str, words: list[str]) -> Any:
+    """Run the command that a server brings; it reads its own words."""
+    module, _, function = SERVER_COMMANDS[name].partition(":")
+    return getattr(importlib.import_module(module), function)(words)
 
 
 if __name__ == "__main__":

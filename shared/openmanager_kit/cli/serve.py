@@ -10,14 +10,14 @@ from typing import Any
 
 from openmanager_core.errors import ConfigError
 from openmanager_kit.cli import options
-from openmanager_kit.registry import WITH_ROOTS
+from openmanager_kit.registry import MAY_HAVE_ROOTS, WITH_ROOTS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("name", metavar="NAME", help="the server, for example openmanager-local")
     parser.add_argument(
-        "directories", metavar="DIR", nargs="*", help="filesystem and git: further roots, as --root takes them"
+        "directories", metavar="DIR", nargs="*", help="filesystem, git, shadcn-ui: further roots, as --root takes them"
     )
     options.add_config(parser)
     transport = parser.add_mutually_exclusive_group()
@@ -61,7 +61,7 @@ def _collect_again() -> None:
 def _flags(args: argparse.Namespace) -> Mapping[str, Any]:
     flags = dict(options.flags_of(args))
     if args.directories:
-        if args.name not in WITH_ROOTS:
+        if args.name not in (*WITH_ROOTS, *MAY_HAVE_ROOTS):
             raise ConfigError(f"{args.name} takes no directories, got {args.directories[0]!r}")
         flags["roots"] = [*(flags.get("roots") or []), *args.directories]
     if args.stdio:

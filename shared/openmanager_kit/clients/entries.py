@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from openmanager_kit.profile import Profile
-from openmanager_kit.registry import WITH_ROOTS
+from openmanager_kit.registry import MAY_HAVE_ROOTS, WITH_ROOTS
 
 PORTABLE = ("uvx", "--from", "openmanager-mcp", "openmanager")
 """Runs the published package without installing it; the same words on every machine."""
@@ -79,6 +79,8 @@ def entries_of(
         if name in WITH_ROOTS:
             named = [] if profile.roots and not roots else list(roots) or [ANY_ROOT]
             words += tuple(word for root in named for word in ("--root", root))
+        if name in MAY_HAVE_ROOTS:
+            words += tuple(word for root in roots for word in ("--root", root))
         if name == "git":
             words += tuple(word for folder in trust for word in ("--trust", folder))
         if not profile.http.enabled:

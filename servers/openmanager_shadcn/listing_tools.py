@@ -1,0 +1,332 @@
+"""The tools that say which registries and which items there are."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from openmanager_core.errors import FleetError
+from openmanager_core.job import offload
+from openmanager_core.text import quoted
+from openmanager_kit import cursors
+from openmanager_kit.answers import MAX_CHARS, Answer, paged
+from openmanager_shadcn.addresses import item_address, registry_address
+from openmanager_shadcn.desk import Desk, ProjectFolder, TheDesk
+from openmanager_shadcn.library import ProjectShelf
+from openmanager_shadcn.packages import packages_of
+from openmanager_shadcn.parameters import Cursor, Limit, MaxChars, Offset, Registries, Types
+from openmanager_shadcn.project import BUILT_IN, Project
+from openmanager_shadcn.searching import Found, Hit, Searchable, check_types, everything, search, size_of
+from openmanager_shadcn.showing import UNTRUSTED, ago, named, short
+from openmanager_shadcn.sources import is_web
+from openmanager_shadcn.together import together
+
+_IN_THE_LOOP = 1_500
+_MOST_ON_A_PAGE = 20_000
+_OLD_S = 3600.0
+
+
+class Row(TypedDict):
+    """One item."""
+
+    address: str
+    name: str
+    registry: str
+    type: str
+    title: str
+    description: str
+
+
+class State(TypedDict):
+    """One registry as this answer used it; `age_s` counts from when it last confirmed its index (0: a local file)."""
+
+    registry: str
+    items: int
+    age_s: int
+    stale: bool
+    problem: str
+
+
+class ItemList(Answer):
+    """Items of registries."""
+
+    items: list[Row]
+    total: int
+    offset: int
+    next_cursor: str | None
+    how: str
+    note: str
+    add_command: str
+    registries: list[State]
+
+    def as_text(self) -> str:
+        """One line for each item."""
+        lines = [self.note]
+        for state in self.registries:
+            if state["problem"]:
+                age = f"; an older copy of {ago(time.time() - state['age_s'])} stands in" if state["stale"] else ""
+                lines.append(f"{state['registry']} did not answer ({state['problem']}){age}.")
+            elif state["age_s"] > _OLD_S:
+                lines.append(f"{state['registry']} was last asked {ago(time.time() - state['age_s'])}.")
+        for row in self.items:
+            told = f" {quoted(row['description'], 400)}" if row["description"] else ""
+            kind = f" ({named(row['type'].removeprefix('registry:'))})"
+            lines.append(f"- {named(row['address'])}{kind}{told}")
+        if self.items:
+            lines.append(f"Add with: {self.add_command} ADDRESS. [{UNTRUSTED}]")
+        if self.next_cursor:
+            lines.append(
+                f"[{self.offset + 1:,} to {self.offset + len(self.items):,}; cursor={self.next_cursor} goes on]"
+            )
+        return "\n".join(lines)
+
+
+class RegistryRow(TypedDict):
+    """One registry of the project; its headers and parameters are never shown."""
+
+    registry: str
+    address: str
+    built_in: bool
+    local: bool
+    private: bool
+
+
+class ProjectRegistries(Answer):
+    """The registries of a project."""
+
+    registries: list[RegistryRow]
+    has_components_json: bool
+    style: str
+    package_manager: str
+    note: str
+
+    def as_text(self) -> str:
+        """One line for each registry."""
+        lines = [self.note]
+        for row in self.registries:
+            marks = [
+                mark
+                for mark, holds in (
+                    ("built in", row["built_in"]),
+                    ("local files", row["local"]),
+                    ("with headers or parameters of its own", row["private"]),
+                )
+                if holds
+            ]
+            lines.append(f"- {row['registry']} {quoted(row['address'])}" + (f" ({', '.join(marks)})" if marks else ""))
+        lines.append("Next: search_items_in_registries, list_items_in_registries.")
+        return "\n".join(lines)
+
+
+async def get_project_registries(desk: TheDesk, project: ProjectFolder = "") -> ProjectRegistries:
+    """Name the registries of the project: those in components.json, and @shadcn, which is built in."""
+    found = await desk.project(project)
+    manager = await offload(packages_of, desk.roots, found.folder)
+    rows = [_row(BUILT_IN, (await desk.shelf(found).source(BUILT_IN)).url, built_in=True)]
+    rows += [
+        _row(name, source.url, private=bool(source.params or source.headers))
+        for name, source in found.registries.items()
+    ]
+    if found.present:
+        note = f"The project has style {named(found.style)} and uses {manager.manager}."
+    else:
+        note = (
+            "There is no components.json here, so only the built-in registry is known. "
+            f"`{manager.runner} shadcn@latest init` makes one; project= names another folder."
+        )
+    return ProjectRegistries(
+        registries=rows,
+        has_components_json=found.present,
+        style=found.style,
+        package_manager=manager.manager,
+        note=note,
+    )
+
+
+async def list_items_in_registries(
+    desk: TheDesk,
+    registries: Registries = [],  # noqa: B006 - never changed
+    types: Types = [],  # noqa: B006
+    limit: Limit = 100,
+    offset: Offset = 0,
+    cursor: Cursor = "",
+    max_chars: MaxChars = MAX_CHARS,
+    project: ProjectFolder = "",
+) -> ItemList:
+    """List the items of registries, in their order."""
+    wanted = check_types(types)
+    asked = await _asked(desk, registries, project)
+    page = _Page(limit, offset, cursor, max_chars, ["list", registries, sorted(wanted), offset, project])
+    return await _answer(desk, asked, Found(everything(asked.indexes, wanted)), page, "")
+
+
+async def search_items_in_registries(
+    desk: TheDesk,
+    query: Annotated[str, Field(description="Words to find in names, titles, descriptions; any language")],
+    registries: Registries = [],  # noqa: B006
+    types: Types = [],  # noqa: B006
+    limit: Limit = 100,
+    offset: Offset = 0,
+    cursor: Cursor = "",
+    max_chars: MaxChars = MAX_CHARS,
+    project: ProjectFolder = "",
+) -> ItemList:
+    """Search registries for items: exact names first, then beginnings, words, and near spellings if nothing else."""
+    wanted = check_types(types)
+    asked = await _asked(desk, registries, project)
+    if size_of(asked.indexes) <= _IN_THE_LOOP:
+        found = search(asked.indexes, query, wanted)
+    else:
+        found = await offload(search, asked.indexes, query, wanted)
+    page = _Page(limit, offset, cursor, max_chars, ["search", query, registries, sorted(wanted), offset, project])
+    return await _answer(desk, asked, found, page, query)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The indexes that a call could have, and the state of all that it asked for."""
+
+    project: Project
+    indexes: list[tuple[str, Searchable]]
+    states: list[State]
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    limit: int
+    offset: int
+    cursor: str
+    max_chars: int
+    key: list[object]
+
+
+async def _asked(desk: Desk, registries: Sequence[str], folder: str) -> Asked:
+    project = await desk.project(folder)
+    return await ask_indexes(desk.shelf(project), registries)
+
+
+async def ask_indexes(shelf: ProjectShelf, registries: Sequence[str]) -> Asked:
+    """Have the indexes of these registries, or of all that the project knows; one that fails does not stop the others.
+
+    Raises
+    ------
+    FleetError
+        The first failure, if none could be had.
+    """
+    wanted = list(dict.fromkeys(registries)) or [BUILT_IN, *shelf.project.registries]
+    for name in wanted:
+        registry_address(name)
+    found = await together(wanted, shelf.index)
+    indexes: list[tuple[str, Searchable]] = []
+    states: list[State] = []
+    for name, held in zip(wanted, found, strict=True):
+        if isinstance(held, FleetError):
+            states.append(State(registry=name, items=0, age_s=0, stale=False, problem=short(held.message)))
+            continue
+        indexes.append((name, held.value))
+        age_s = int(time.time() - held.checked_s) if held.checked_s else 0
+        states.append(
+            State(
+                registry=name,
+                items=len(held.value.entries),
+                age_s=max(0, age_s),
+                stale=held.stale,
+                problem=short(held.problem),
+            )
+        )
+    failures = [held for held in found if isinstance(held, FleetError)]
+    if failures and not indexes:
+        raise failures[0]
+    return Asked(shelf.project, indexes, states)
+
+
+async def _answer(desk: Desk, asked: Asked, found: Found, page: _Page, query: str) -> ItemList:
+    runner = (await offload(packages_of, desk.roots, asked.project.folder)).runner
+    note = _note(asked, found, query)
+
+    start = page.offset + cursors.decode(page.cursor, page.key)
+
+    def build(part: list[Hit], total: int, next_cursor: str | None) -> ItemList:
+        return ItemList(
+            items=[_item_row(hit) for hit in part],
+            total=len(found.hits),
+            offset=start,
+            next_cursor=next_cursor,
+            how=found.how,
+            note=note,
+            add_command=f"{runner} shadcn@latest add",
+            registries=asked.states,
+        )
+
+    return paged(
+        found.hits[page.offset :],
+        build,
+        limit=page.limit or _MOST_ON_A_PAGE,
+        cursor=page.cursor,
+        key=page.key,
+        max_chars=page.max_chars,
+    )
+
+
+def _note(asked: Asked, found: Found, query: str) -> str:
+    where = ", ".join(state["registry"] for state in asked.states if state["items"] or not state["problem"])
+    count = len(found.hits)
+    things = f"{count:,} item{'s' if count != 1 else ''}"
+    if not query:
+        return f"{things} in {where}." if count else f"No item of these types in {where}."
+    if not count:
+        size = size_of(asked.indexes)
+        return (
+            f"No item in {where} holds {quoted(query, 80)} or a word spelled nearly so ({size:,} items searched). "
+            "Try: a shorter or more general word, or list_items_in_registries."
+        )
+    if found.how == "near spelling":
+        meant = ", ".join(named(word) for word in found.meant)
+        return f"Nothing holds {quoted(query, 80)}; {things} in {where} with a word spelled nearly so ({meant}):"
+    if found.how == "some words":
+        return f"Nothing holds all of {quoted(query, 80)}; {things} in {where} hold some of the words, best first:"
+    return f"{things} matching {quoted(query, 80)} in {where}, the best first:"
+
+
+def _item_row(hit: Hit) -> Row:
+    item = hit.item
+    return Row(
+        address=address_in(hit.registry, item.name),
+        name=short(item.name),
+        registry=hit.registry,
+        type=short(item.type),
+        title=short(item.title),
+        description=short(item.description),
+    )
+
+
+def address_in(registry: str, name: str) -> str:
+    """Say how an item of a registry is asked for; a registry named by its index's address has items beside it."""
+    if registry.startswith("@"):
+        return f"{registry}/{name}"
+    folder, _, file = registry.rpartition("/")
+    return f"{folder}/{file.replace('registry', name)}" if folder else file.replace("registry", name)
+
+
+def _row(name: str, address: str, *, built_in: bool = False, private: bool = False) -> RegistryRow:
+    return RegistryRow(
+        registry=name,
+        address=short(address.partition("?")[0]),
+        built_in=built_in,
+        local=not is_web(address),
+        private=private,
+    )
+
+
+def can_be_named(hit: Hit) -> bool:
+    """Tell whether an item's name is one that can be asked for."""
+    try:
+        item_address(address_in(hit.registry, hit.item.name))
+    except FleetError:
+        return False
+    return True
