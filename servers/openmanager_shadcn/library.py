@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from openmanager_core.errors import FleetError, InvalidRequest, NotAllowed, NotFound, SourceInvalid
@@ -32,6 +33,8 @@ class Library:
     ----------
     registry_url
         Base of the built-in registry.
+    home
+        The server's own folder, for what an add leaves behind if it is killed.
     directory
         Whether registries that the project does not name are looked up in shadcn's public list of them.
     """
@@ -39,6 +42,7 @@ class Library:
     documents: Documents
     variables: Variables
     registry_url: str
+    home: Path
     directory: bool = True
     projects: Projects = field(default_factory=Projects)
 

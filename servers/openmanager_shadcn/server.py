@@ -6,6 +6,7 @@ from openmanager_kit.confined.roots import Roots
 from openmanager_kit.registry import ServerSettings
 from openmanager_kit.server import OpenManagerServer
 from openmanager_kit.tools import Tool, reads
+from openmanager_shadcn.add_tools import ADD_TOOLS
 from openmanager_shadcn.command_tools import get_add_command_for_items, get_audit_checklist
 from openmanager_shadcn.desk import Desk
 from openmanager_shadcn.example_tools import get_item_examples_from_registries
@@ -35,7 +36,7 @@ READ_TOOLS: tuple[Tool, ...] = (
     reads(get_audit_checklist, "Audit checklist", open_world=True),
 )
 
-TOOLS: tuple[Tool, ...] = READ_TOOLS
+TOOLS: tuple[Tool, ...] = (*READ_TOOLS, *ADD_TOOLS)
 
 
 def build(settings: ServerSettings) -> OpenManagerServer:

@@ -61,4 +61,5 @@ def library_of(settings: ServerSettings, environment: Mapping[str, str] | None =
     store = Store(settings.home / "shadcn" / "cache")
     documents = Documents(client, store, limits=web_limits(section.timeout_s), ttl_s=section.ttl_s)
     origins = frozenset(f"{parts.scheme}://{parts.netloc}" for parts in map(urlsplit, named))
-    return Library(documents, Variables(values, section.env, origins), base, section.directory)
+    variables = Variables(values, section.env, origins)
+    return Library(documents, variables, base, settings.home / "shadcn", section.directory)
