@@ -1,4 +1,4 @@
-"""Sample projects and registry items for the tests of adding: Next.js with Tailwind 4, Vite with Tailwind 3, a workspace."""
+"""Sample projects and items for the tests of adding: Next.js with Tailwind 4, Vite with Tailwind 3, a workspace."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ async def plan_add(
     max_chars: MaxChars = MAX_CHARS,
     project: ProjectFolder = "",
 ) -> CallToolResult:
-    """Show what adding items would change: files with their differences, npm packages, CSS, variables. Writes nothing."""
+    """Show what adding items would change: files with differences, npm packages, CSS, variables. Writes nothing."""
     place = await desk.project(project)
     found = await desk.shelf(place).resolve(items)
     wishes = Wishes(path, frozenset(), frozenset(allow))
@@ -109,7 +109,7 @@ async def add_components(
     allow: Allow = [],  # noqa: B006 - never changed
     project: ProjectFolder = "",
 ) -> Added:
-    """Add items and what they need to the project: all files or none. Changed files are kept unless named in overwrite."""
+    """Add items and what they need: all files or none. Refused if a changed file is not named in overwrite."""
     place = await desk.project(project)
     found = await desk.shelf(place).resolve(items)
     wishes = Wishes(path, frozenset(overwrite), frozenset(allow))
@@ -130,7 +130,9 @@ def _planned(
     plan = planning.make(layout, items, requested, wishes)
     lines = [_headline(items, requested)]
     if Journal(desk.library.home, layout.modules.workspace, System()).pending() is not None:
-        lines.append("an earlier add was interrupted: the next add_components brings it to an end first, then plan again")
+        lines.append(
+            "an earlier add was interrupted: the next add_components brings it to an end first, then plan again"
+        )
     lines += _file_lines(plan)
     lines += _package_lines(plan)
     lines += _rest_lines(plan, wishes)

@@ -153,9 +153,7 @@ def _old_configuration(sheet: Sheet, config: Any) -> None:
         return
     animations, frames = extend.get("animation"), extend.get("keyframes")
     for name, value in animations.items() if isinstance(animations, dict) else ():
-        sheet.declare(
-            sheet.block(sheet.root, "@theme inline"), _variable(f"animate-{name}"), value_of(name, value)
-        )
+        sheet.declare(sheet.block(sheet.root, "@theme inline"), _variable(f"animate-{name}"), value_of(name, value))
     for name, body in frames.items() if isinstance(frames, dict) else ():
         _top(sheet, f"@keyframes {name}", body, "v4")
 

@@ -222,4 +222,4 @@ class _Reader:
 
 
 def _word(char: str) -> bool:
-    return char.isalnum() or char in ("-", "_") and char != ""
+    return char.isalnum() or char in ("-", "_")

@@ -1,4 +1,4 @@
-"""Environment files: which one a project uses, the names in it, and new names behind the old. Values are never shown."""
+"""Environment files: which one a project uses, the names in it, and new names behind the old. No value is shown."""
 
 from __future__ import annotations
 
@@ -46,4 +46,8 @@ def _value(value: str) -> str:
         return value
     # Single quotes take everything but themselves and line breaks literally, in every reader of such files.
     plain = value.replace("\r", " ").replace("\n", " ")
-    return f"'{plain}'" if "'" not in plain else '"' + plain.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$") + '"'
+    return (
+        f"'{plain}'"
+        if "'" not in plain
+        else '"' + plain.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$") + '"'
+    )

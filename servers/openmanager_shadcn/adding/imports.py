@@ -1,4 +1,4 @@
-"""A registry's source made to fit a project: module names by its aliases, no ``"use client"`` where nothing reads it."""
+"""A registry's source made to fit a project: modules named by its aliases, no ``"use client"`` that nothing reads."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from openmanager_core.errors import Unsupported
 from openmanager_core.text import quoted
-from openmanager_shadcn.adding.specifiers import Lost, directives, specifiers
+from openmanager_shadcn.adding.specifiers import Lost, Specifier, directives, specifiers
 
 CODE = frozenset((".ts", ".tsx", ".js", ".jsx", ".mts", ".mjs"))
 _REGISTRY = "@/registry"
@@ -81,7 +81,8 @@ def rewritten(source: str, path: str, rename: Callable[[str], str]) -> str:
     Unsupported
         If the source cannot be read with certainty.
     """
-    out, at = [], 0
+    out: list[str] = []
+    at = 0
     for one in _read(source, path):
         new = rename(one.value)
         if new != one.value and not re.search(r"[\"'`\\\n\r]|\$\{", new):
@@ -116,7 +117,7 @@ def _jsx(path: str) -> bool:
     return not path.lower().endswith((".ts", ".mts"))
 
 
-def _read(source: str, path: str) -> list:  # type: ignore[type-arg]
+def _read(source: str, path: str) -> list[Specifier]:
     try:
         return specifiers(source, jsx=_jsx(path))
     except Lost as exc:
@@ -125,6 +126,6 @@ def _read(source: str, path: str) -> list:  # type: ignore[type-arg]
 
 def _refusal(path: str, exc: Lost) -> Unsupported:
     return Unsupported(
-        f"{quoted(path, 120)} of the registry could not be read with certainty ({exc}), so its imports were not renamed",
+        f"{quoted(path, 120)} of the registry could not be read with certainty ({exc}): its imports cannot be renamed",
         hint="get_add_command_for_items, which names the command to run instead",
     )

@@ -29,8 +29,20 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SPREAD = re.compile(r"\[\.\.\.[^/\]]*\]")
 _ALWAYS = frozenset((".git", "node_modules", ".hg", ".svn", ".ssh"))
 _MANIFESTS = frozenset(
-    "package.json package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml pnpm-workspace.yaml bun.lock "
-    "bun.lockb deno.lock deno.json deno.jsonc components.json".split()
+    (
+        "package.json",
+        "package-lock.json",
+        "npm-shrinkwrap.json",
+        "yarn.lock",
+        "pnpm-lock.yaml",
+        "pnpm-workspace.yaml",
+        "bun.lock",
+        "bun.lockb",
+        "deno.lock",
+        "deno.json",
+        "deno.jsonc",
+        "components.json",
+    )
 )
 _SETTINGS = re.compile(
     r".+\.config\.[cm]?[jt]s|.*\.config\.json|[tj]sconfig(\..+)?\.json|turbo\.json|nx\.json|vercel\.json|makefile|"

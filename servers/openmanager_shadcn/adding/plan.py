@@ -187,9 +187,7 @@ def _files(plan: Plan, layout: Layout, items: Sequence[Item], wishes: Wishes) ->
     made: dict[str, Change] = {}
     for item, file, owner, path in placed:
         checkpoint()
-        notes = check_support(
-            owner, file, typescript="typescript" in wishes.allow, as_is="as_is" in wishes.allow
-        )
+        notes = check_support(owner, file, typescript="typescript" in wishes.allow, as_is="as_is" in wishes.allow)
         source = adapted(owner, file, path, planned)
         change = _change(layout, path, item.name, source, notes)
         known = made.get(path)
@@ -231,9 +229,7 @@ def _shown(layout: Layout, path: str) -> str:
 # -- stylesheet and environment -----------------------------------------------------------------------------------
 
 
-def _styles(
-    plan: Plan, owner: Layout, layout: Layout, items: Sequence[Item], wishes: Wishes, *, themed: bool
-) -> None:
+def _styles(plan: Plan, owner: Layout, layout: Layout, items: Sequence[Item], wishes: Wishes, *, themed: bool) -> None:
     version = tailwind_of(owner)
     for item in items:
         if item.tailwind.get("config") and version == "v3":
@@ -269,7 +265,9 @@ def _styles(
         why = exc if isinstance(exc, CssProblem) else "it is not UTF-8"
         raise InvalidRequest(f"the stylesheet {quoted(shown, 120)} cannot be changed safely: {why}") from None
     new = str(sheet.root).encode()
-    plan.kept += [f"{where} {{ {name}: {there} }}, the registry has {value}" for where, name, there, value in sheet.kept]
+    plan.kept += [
+        f"{where} {{ {name}: {there} }}, the registry has {value}" for where, name, there, value in sheet.kept
+    ]
     names = ", ".join(item.name for item in wanted)
     plan.changes.append(Change(path, shown, names, "identical" if new == old else "merge", old, new))
 

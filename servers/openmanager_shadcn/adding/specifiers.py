@@ -14,7 +14,24 @@ _NUMBER = re.compile(r"\d[\w.]*")
 _SPACE = re.compile(r"\s+")
 _JSX_NAME = re.compile(r"[A-Za-z_$][\w$.:-]*")
 _BEFORE_VALUE = frozenset(
-    "return typeof instanceof in of new delete void throw case do else yield await default extends".split()
+    (
+        "return",
+        "typeof",
+        "instanceof",
+        "in",
+        "of",
+        "new",
+        "delete",
+        "void",
+        "throw",
+        "case",
+        "do",
+        "else",
+        "yield",
+        "await",
+        "default",
+        "extends",
+    )
 )
 _MOST_DEEP = 150
 
@@ -68,11 +85,9 @@ def specifiers(source: str, *, jsx: bool = True) -> list[Specifier]:
             continue
         two = tokens[index - 2] if index > 1 else None
         three = tokens[index - 3] if index > 2 else None
-        if before.text == "(" and two is not None and two.text in ("import", "require"):
-            member = three is not None and three.text in (".", "?.")
-            if two.kind == "word" and not member:
-                found.append(Specifier(token.start, token.end, token.text))
-        elif before.kind == "word" and before.text == "import" and (two is None or two.text != "."):
+        called = before.text == "(" and two is not None and two.kind == "word" and two.text in ("import", "require")
+        bare = before.kind == "word" and before.text == "import" and (two is None or two.text != ".")
+        if bare or (called and (three is None or three.text not in (".", "?."))):
             found.append(Specifier(token.start, token.end, token.text))
         elif before.kind == "word" and before.text == "from":
             names = _clause(tokens, index - 2)
@@ -101,9 +116,7 @@ def _clause(tokens: list[Token], at: int) -> tuple[str, ...] | None:
             renamed = before is not None and before.text == "as"
             if depth > 0 and token.text != "as" and not renamed and after.text in (",", "}", "as"):
                 names.append(token.text)
-        elif token.kind == "sign" and token.text not in (",", "*"):
-            return None
-        elif token.kind not in ("sign", "string"):
+        elif (token.kind == "sign" and token.text not in (",", "*")) or token.kind not in ("sign", "string"):
             return None
     return None
 
