@@ -269,12 +269,12 @@ def _yaml_list(text: str) -> list[str]:
 
 
 def _targets(entries: Any) -> dict[str, str]:
-    """Take the relative targets of ``imports`` or ``exports``, of conditions the first."""
+    """Take the relative targets of ``imports`` or ``exports``, of conditions the first that is no declaration."""
     found = {}
     for key, value in entries.items() if isinstance(entries, dict) else ():
         for _ in range(8):
             if isinstance(value, dict):
-                value = next(iter(value.values()), None)
+                value = next((one for name, one in value.items() if name != "types"), None)
             elif isinstance(value, list):
                 value = value[0] if value else None
         if isinstance(value, str) and value.startswith("./"):

@@ -26,6 +26,7 @@ _FRAMEWORKS = (
 )
 _LATER = (("react-router", r"react-router\.config\."), ("vite", r"vite\.config\."))
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_ENDING = re.compile(r"(\.d)?\.[jt]sx?$")
 _SPREAD = re.compile(r"\[\.\.\.[^/\]]*\]")
 _ALWAYS = frozenset((".git", "node_modules", ".hg", ".svn", ".ssh"))
 _MANIFESTS = frozenset(
@@ -112,7 +113,7 @@ class Layout:
                 "package.json (imports) nor a package of the workspace says where that is",
                 hint="add it to compilerOptions.paths of tsconfig.json",
             )
-        return found
+        return _ENDING.sub("", found)
 
     def owner(self, key: str) -> Layout:
         """Give the package of the workspace that an alias leads into, if it has a components.json of its own."""
