@@ -136,7 +136,9 @@ def _planned(
     lines += _file_lines(plan)
     lines += _package_lines(plan)
     lines += _rest_lines(plan, wishes)
-    diffs = [fenced(diff_of(change), "diff") for change in plan.changes if change.status in ("conflict", "merge")]
+    # An environment file holds secrets: what is in it is never shown, not even around a change.
+    shown = [one for one in plan.changes if one.status in ("conflict", "merge") and one.shown != plan.env_file]
+    diffs = [fenced(diff_of(change), "diff") for change in shown]
     docs = [
         f"notes of the registry on {named(item.address)}, {UNTRUSTED}:\n{fenced(_lines_of(item.docs), 'text')}"
         for item in items

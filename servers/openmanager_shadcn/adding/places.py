@@ -172,11 +172,11 @@ def place_of(layout: Layout, file: ItemFile, *, path: str = "", first: bool = Fa
     target = _safe(file.target)
     if target.startswith("~/"):
         return Place(f"{layout.folder}/{target[2:]}", key)
-    if target.startswith("@"):
+    if target.startswith("@") and "/" in target:
         alias, _, rest = target[1:].partition("/")
         if alias in KEYS:
             return Place(f"{layout.directory(alias)}/{rest}", key)
-        target = f"{alias}/{rest}"
+        target = f"{alias}/{rest}" if alias else target
     if file.type == "registry:page":
         page = _page(target, layout.framework)
         if page is None:
@@ -196,9 +196,10 @@ def refuse_dangerous(path: str, layout: Layout, *, sensitive: bool) -> None:
     """
     base = layout.modules.workspace
     if not path.startswith(f"{base}/"):
+        shown = layout.disk.spot(path, "the place of a file").shown  # refuses what is outside of the roots
         raise NotAllowed(
-            f"the registry wants to write {quoted(path[-120:])}, which is outside the project",
-            hint="look at the item before you trust it",
+            f"a file would go to {quoted(shown)}, which is outside the project",
+            hint="path: a folder of the project",
         )
     parts = path[len(base) + 1 :].split("/")
     shown = quoted("/".join(parts), 120)
