@@ -43,14 +43,19 @@ def theirs(folder: Path, names: Iterable[str], tools: Path) -> list[str]:
     return log.read_text().splitlines() if log.exists() else []
 
 
-def ours(folder: Path, home: Path, names: Iterable[str], project: str = "") -> list[str]:
+def ours(folder: Path, home: Path, names: Iterable[str], project: str, overwrite: Iterable[str]) -> list[str]:
     """Add with our tool; gives the commands that it names."""
     commands: list[str] = []
 
     async def run() -> None:
         async with Client(server(folder, home)) as client:
             for name in names:
-                arguments = {"items": [name], "allow": ["env"], "project": project}
+                arguments = {
+                    "items": [name],
+                    "allow": ["env"],
+                    "project": project,
+                    "overwrite": list(overwrite),
+                }
                 result = await client.call_tool("add_components", arguments)
                 assert not result.is_error, result.content
                 assert result.structured_content is not None
@@ -80,13 +85,17 @@ def rules(css: str) -> list[tuple[str, ...]]:
 
 
 def compared(
-    tmp_path: Path, make: Callable[[Path], Path], names: tuple[str, ...], app: str = "."
+    tmp_path: Path,
+    make: Callable[[Path], Path],
+    names: tuple[str, ...],
+    app: str = ".",
+    overwrite: tuple[str, ...] = (),
 ) -> tuple[dict[str, bytes], dict[str, bytes], list[str], list[str]]:
     one = make(tmp_path / "theirs")
     with_items(one / app)
     shutil.copytree(one, tmp_path / "ours")
     their_commands = theirs(one / app, names, tmp_path / "tools")
-    our_commands = ours(tmp_path / "ours", tmp_path / "home", names, app)
+    our_commands = ours(tmp_path / "ours", tmp_path / "home", names, app, overwrite)
     return snapshot(one), snapshot(tmp_path / "ours"), their_commands, our_commands
 
 
@@ -112,6 +121,13 @@ def test_a_block_with_what_it_needs_lands_in_the_same_files_with_the_same_source
 
 def test_a_theme_says_the_same_in_a_tailwind_4_stylesheet(tmp_path: Path) -> None:
     same(*compared(tmp_path, next_app, ("./reg/theme.json", "./reg/vars.json"))[:2])
+
+
+def test_variables_say_the_same_in_a_tailwind_3_stylesheet_once_overwriting_is_allowed(tmp_path: Path) -> None:
+    """Theirs also changes tailwind.config.js, which is a program: ours says what is to be merged there."""
+    left, right, _, _ = compared(tmp_path, vite, ("./reg/vars.json",), overwrite=("*",))
+    assert left.pop("tailwind.config.js") != right.pop("tailwind.config.js")
+    same(left, right)
 
 
 def test_a_component_in_a_workspace_goes_into_the_same_packages(tmp_path: Path) -> None:

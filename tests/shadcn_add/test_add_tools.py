@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -183,8 +182,8 @@ async def test_a_page_without_a_place_and_settings_for_tailwind_3_are_told(tmp_p
 async def test_a_hostile_item_changes_nothing(tmp_path: Path, target: str) -> None:
     folder = next_app(tmp_path / "p")
     (tmp_path / "outside").mkdir()
-    os.symlink(tmp_path / "outside", folder / "out")
-    evil = {"name": "evil", "type": "registry:ui", "cssVars": {"light": {"a": "b"}}}
+    (folder / "out").symlink_to(tmp_path / "outside")
+    evil: dict[str, Any] = {"name": "evil", "type": "registry:ui", "cssVars": {"light": {"a": "b"}}}
     good = {"path": "a/good.ts", "type": "registry:lib", "content": "1"}
     evil["files"] = [good, {"path": "a/x.ts", "type": "registry:file", "target": target, "content": "evil"}]
     with_items(folder, {"evil.json": evil})

@@ -248,7 +248,7 @@ def test_a_directory_swapped_for_a_link_leads_nowhere(tmp_path: Path) -> None:
     outside.mkdir()
     planned = changes(folder)
     (folder / "a").rename(folder / "b")
-    os.symlink(outside, folder / "a")
+    (folder / "a").symlink_to(outside)
     with pytest.raises(NotAllowed, match="out of the allowed directories"):
         writer(folder, tmp_path / "home").write(planned)
     assert list(outside.iterdir()) == []
@@ -258,7 +258,7 @@ def test_a_link_inside_is_written_through_and_modes_stay(tmp_path: Path) -> None
     folder = project(tmp_path / "p")
     (folder / "two.txt").rename(folder / "real.txt")
     (folder / "real.txt").chmod(0o604)
-    os.symlink("real.txt", folder / "two.txt")
+    (folder / "two.txt").symlink_to("real.txt")
     writer(folder, tmp_path / "home").write(changes(folder))
     assert (folder / "two.txt").is_symlink()
     assert (folder / "real.txt").read_text() == NEW["two.txt"]

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from openmanager_core.errors import SourceInvalid
+from openmanager_core.job import checkpoint
 from openmanager_core.text import quoted
 from openmanager_shadcn.adding.css_tree import CssProblem, Node, parse, plain
 
@@ -31,6 +32,7 @@ class Sheet:
     indent: str = "  "
     overwrite: bool = False
     kept: list[tuple[str, str, str, str]] = field(default_factory=list)
+    _depths: dict[int, int] = field(default_factory=dict)
 
     @classmethod
     def read(cls, text: str, *, overwrite: bool = False) -> Sheet:
@@ -58,12 +60,14 @@ class Sheet:
         if found is None:
             found = Node("at" if head.startswith("@") else "rule", text=f"{head} ", closed=True)
             self._append(parent, found)
-            depth = self._depth(found)
+            depth = self._depth(parent) + 1
+            self._depths[id(found)] = depth
             found.after = self.line_end + self.indent * (depth - 1)
         return found
 
     def declare(self, block: Node, name: str, value: str, *, overwrite: bool | None = None) -> None:
         """Give a property its value; one that is there already stays unless `overwrite`."""
+        checkpoint()
         wanted = plain(value)
         for node in block.children:
             if node.kind == "decl" and node.name == name:
@@ -142,18 +146,20 @@ class Sheet:
 
     def _depth(self, node: Node) -> int:
         """How many blocks are around what stands in `node`."""
+        if not self._depths:
+            self._learn(self.root, 0)
+        return self._depths.get(id(node), 1)
 
-        def search(at: Node, depth: int) -> int:
-            if at is node:
-                return depth
-            return next((found for child in at.children if child.closed and (found := search(child, depth + 1))), 0)
-
-        return search(self.root, 0) or 1
+    def _learn(self, node: Node, depth: int) -> None:
+        self._depths[id(node)] = depth
+        for child in node.children:
+            if child.closed:
+                self._learn(child, depth + 1)
 
 
 def _indent(root: Node) -> str:
-    for node in root.walk():
-        if node.closed and node in root.children:
+    for node in root.children:
+        if node.closed:
             for child in node.children:
                 if "\n" in child.before and (pad := child.before.rpartition("\n")[2]):
                     return pad

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from openmanager_core.job import checkpoint
+
 _SPACE = re.compile(r"[\s\ufeff]*")
 _CUSTOM = re.compile(r"--[^\s:;{}]*\s*:")
 _AT_RULE = re.compile(r"@([^\s({\"';]+)")
@@ -26,7 +28,7 @@ class CssProblem(ValueError):
     """The text is no CSS that can be changed safely."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Node:
     """One piece of a stylesheet.
 
@@ -136,6 +138,7 @@ class _Reader:
         return self._text[start : self._at]
 
     def _node(self, before: str, depth: int) -> Node:
+        checkpoint()
         start = self._at
         if self._text.startswith("/*", start):
             self._at = self._comment_end(start)

@@ -16,6 +16,7 @@ from openmanager_shadcn.items import ItemFile
 AS_WRITTEN = frozenset(("registry:file", "registry:item"))
 _ENDINGS = ("", ".tsx", ".ts", ".jsx", ".js", ".css", ".json", "/index.tsx", "/index.ts", "/index.js", "/index.jsx")
 _WRITTEN = re.compile(r"\.(tsx?|jsx?|mts|mjs)$")
+_HIDDEN = re.compile("[\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u2064\\u2066-\\u2069\\ufeff]")
 _MARKERS = re.compile(r"\bcn-(?:menu-[a-z]+|font-heading|[a-z-]+)\b")
 _COMMAND = 'get_add_command_for_items, whose command does it, or allow ["as_is"] to take the source without it'
 
@@ -37,7 +38,10 @@ def check_support(layout: Layout, file: ItemFile, *, typescript: bool, as_is: bo
             "types are not taken out here",
             hint='allow ["typescript"] to get the TypeScript file, or get_add_command_for_items',
         )
-    notes, missing = [], []
+    notes: list[str] = []
+    missing: list[str] = []
+    if hidden := len(_HIDDEN.findall(content)):
+        notes.append(f"its source holds {hidden} characters that are invisible or turn the reading direction")
     if project.tailwind.prefix:
         missing.append(f"the prefix {quoted(project.tailwind.prefix, 20)} of its classes (tailwind.prefix)")
     if not project.tailwind.css_variables:

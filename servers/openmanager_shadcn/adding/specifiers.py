@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from openmanager_core.job import checkpoint
+
 _WORD = re.compile(r"[A-Za-z_$\u0080-\uffff][\w$\u0080-\uffff]*")
 _NUMBER = re.compile(r"\d[\w.]*")
 _SPACE = re.compile(r"\s+")
@@ -116,7 +118,9 @@ def _clause(tokens: list[Token], at: int) -> tuple[str, ...] | None:
             renamed = before is not None and before.text == "as"
             if depth > 0 and token.text != "as" and not renamed and after.text in (",", "}", "as"):
                 names.append(token.text)
-        elif (token.kind == "sign" and token.text not in (",", "*")) or token.kind not in ("sign", "string"):
+        elif token.kind == "string" and depth > 0:  # import { "a name" as b }
+            continue
+        elif token.kind != "sign" or token.text not in (",", "*"):
             return None
     return None
 
@@ -151,6 +155,8 @@ class _Scanner:
         return self.tokens
 
     def _add(self, kind: str, start: int, end: int) -> None:
+        if len(self.tokens) % 256 == 0:
+            checkpoint()
         self.tokens.append(Token(kind, self._source[start:end], start, end))
 
     def _enter(self) -> None:
