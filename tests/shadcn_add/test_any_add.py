@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from shadcn_projects import next_app, put, settings_of, snapshot, vite
 
@@ -34,7 +34,17 @@ CONTENTS = st.sampled_from(
     ]
 )
 TARGETS = st.sampled_from(
-    ["", "", "~/docs/a.md", "@ui/b.tsx", "@lib/deep/c.ts", "src/d.ts", "app/x/page.tsx", ".npmrc", "../e", ".env.local"]
+    [
+        *[""] * 12,
+        "~/docs/a.md",
+        "@ui/b.tsx",
+        "@lib/deep/c.ts",
+        "src/d.ts",
+        "app/x/page.tsx",
+        ".npmrc",
+        "../e",
+        ".env.local",
+    ]
 )
 CSS = st.sampled_from(
     [
@@ -98,7 +108,9 @@ def test_an_add_leaves_nothing_to_do_and_a_refused_one_changes_nothing(
             writer.write(plan.writes(overwrite))
         except FleetError:
             assert snapshot(around) == before
+            event("refused")
             return
+        event("added")
         after = snapshot(around)
         changed = {name for name in after if after[name] != before.get(name)} - {"home", "home/adds"}
         assert all(name.startswith("p/") for name in changed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePosixPath
 from urllib.parse import unquote
@@ -58,6 +58,7 @@ class Layout:
 
     project: Project
     disk: Disk
+    _owners: dict[str, Layout] = field(default_factory=dict)
 
     @cached_property
     def folder(self) -> str:
@@ -117,12 +118,12 @@ class Layout:
 
     def owner(self, key: str) -> Layout:
         """Give the package of the workspace that an alias leads into, if it has a components.json of its own."""
-        home = self.home(key)
-        if home != self.folder:
-            body = self.disk.bytes_of(f"{home}/{FILE}")
-            if body is not None:
-                return Layout(parse_project(body, self.disk.spot(home)), self.disk)
-        return self
+        if key not in self._owners:
+            home = self.home(key)
+            body = self.disk.bytes_of(f"{home}/{FILE}") if home != self.folder else None
+            other = None if body is None else Layout(parse_project(body, self.disk.spot(home)), self.disk)
+            self._owners[key] = other or self
+        return self._owners[key]
 
     def home(self, key: str) -> str:
         """Give the folder of the package that an alias leads into, the project's own in most cases."""

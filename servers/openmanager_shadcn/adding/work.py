@@ -12,7 +12,6 @@ from openmanager_shadcn.add_answers import Added, AddedFile
 from openmanager_shadcn.adding import plan as planning
 from openmanager_shadcn.adding.aliases import Disk
 from openmanager_shadcn.adding.diffs import diff_of, fenced
-from openmanager_shadcn.adding.journal import Journal
 from openmanager_shadcn.adding.places import Layout
 from openmanager_shadcn.adding.plan import Change, Plan, Wishes
 from openmanager_shadcn.adding.system import System
@@ -36,7 +35,7 @@ def planned(
     layout = Layout(project, Disk(desk.roots))
     plan = planning.make(layout, items, requested, wishes)
     lines = [_headline(items, requested)]
-    if Journal(desk.library.home, layout.modules.workspace, System()).pending() is not None:
+    if Writer(desk.roots, layout.modules.workspace, desk.library.home, System()).pending():
         lines.append(
             "an earlier add was interrupted: the next add_components brings it to an end first, then plan again"
         )

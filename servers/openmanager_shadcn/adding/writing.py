@@ -96,9 +96,9 @@ class Writer:
         """
         if not changes:
             return
-        folders = self._missing_folders(changes)
+        folders = [self._real(folder) for folder in self._missing_folders(changes)]
         steps = [self._step(change) for change in changes]
-        journal = Journal(self.home, self.folder, self.system)
+        journal = Journal(self.home, self._real(self.folder), self.system)
         journal.begin(folders, steps)
         try:
             for folder in folders:
@@ -125,6 +125,10 @@ class Writer:
             self._clear([], steps)
             journal.end()
 
+    def pending(self) -> bool:
+        """Tell whether an earlier add was interrupted; changes nothing in the project."""
+        return Journal(self.home, self._real(self.folder), self.system).pending() is not None
+
     def recover(self) -> str:
         """Finish or undo what an add that was killed left behind; says what was done, empty if there was nothing.
 
@@ -133,7 +137,7 @@ class Writer:
         StorageUnavailable
             If that is not possible now.
         """
-        journal = Journal(self.home, self.folder, self.system)
+        journal = Journal(self.home, self._real(self.folder), self.system)
         found = journal.pending()
         if found is None:
             return ""
@@ -148,10 +152,11 @@ class Writer:
                     for step in reversed(steps):
                         self._put_back(step)
                 self._clear(folders, steps)
-        except OSError as exc:
+        except (OSError, FleetError) as exc:
             raise StorageUnavailable(
-                f"an earlier add was interrupted and cannot be brought to an end: {exc.strerror}",
-                hint="make the project's folder writable, or free some space, then again",
+                "an earlier add was interrupted and cannot be brought to an end: "
+                f"{exc.message if isinstance(exc, FleetError) else exc.strerror}",
+                hint="make the project's folder writable, free some space, or serve the whole project, then again",
             ) from exc
         journal.end()
         done = "finished" if state == "committing" else "undone"
@@ -180,12 +185,12 @@ class Writer:
             return False
 
     def _step(self, change: Change) -> Step:
-        path = change.path
+        path = self._real(change.path)
         if change.old is not None:
             with walk.entry(self.roots.locate(path)) as found:
                 found.need_writable()
                 # A link that stays inside is written through: from here on only its target is spoken of.
-                path = "/".join((found.root.given.rstrip("/"), *found.parts))
+                path = "/".join((found.root.real.rstrip("/"), *found.parts))
         mark = secrets.token_hex(8)
         kept = f".openmanager-{mark}.old" if change.old is not None else ""
         return Step(path, f".openmanager-{mark}.tmp", kept, _digest(change.old), _digest(change.new))
@@ -309,6 +314,11 @@ class Writer:
                         raise
 
     # -- small things -------------------------------------------------------------------------------------------
+
+    def _real(self, path: str) -> str:
+        """Name a place by its root's real path, which is the same for whoever looks at the journal."""
+        spot = self.roots.locate(path)
+        return "/".join((spot.root.real.rstrip("/"), *spot.parts))
 
     @contextmanager
     def _entry(self, step: Step) -> Iterator[Entry]:
