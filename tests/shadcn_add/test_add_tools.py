@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 from pathlib import Path
@@ -11,6 +12,12 @@ import pytest
 from mcp.client import Client
 from mcp_types import CallToolResult, TextContent
 from shadcn_projects import NEXT_CSS, items, next_app, put, server, settings_of, snapshot, vite, with_items, workspace
+
+from openmanager_core.errors import FleetError
+from openmanager_kit.confined.roots import Roots
+from openmanager_shadcn.adding.plan import Change
+from openmanager_shadcn.adding.system import System
+from openmanager_shadcn.adding.writing import Writer
 
 pytestmark = pytest.mark.anyio
 BOTH = ["./reg/login.json", "./reg/theme.json"]
@@ -238,3 +245,32 @@ async def test_the_answers_schema_and_hints_are_right(tmp_path: Path) -> None:
     assert add is not None
     assert add.destructive_hint
     assert not add.read_only_hint
+
+
+async def test_an_add_that_was_interrupted_is_told_and_brought_to_an_end(tmp_path: Path) -> None:
+    folder = with_items(next_app(tmp_path / "p"))
+    writer = Writer(Roots.parse([str(folder)]), str(folder), tmp_path / "home" / "shadcn", Stopping())
+    change = Change(str(folder / "lib/utils.ts"), "", "", "conflict", b"export function cn() {}\n", b"new\n")
+    with pytest.raises(FleetError):
+        writer.write([change])
+    async with Client(server(folder, tmp_path / "home")) as client:
+        plan = await said(client, "plan_add", items=BOTH)
+        assert "an earlier add was interrupted" in plan
+        assert (folder / "lib/utils.ts").read_bytes() == b"export function cn() {}\n"
+        assert "note: an earlier add, which was interrupted, was finished first" in await said(
+            client, "add_components", items=BOTH
+        )
+    assert (folder / "lib/utils.ts").read_bytes() == b"new\n"
+    assert not list(folder.rglob(".openmanager*"))
+
+
+class Stopping(System):
+    """Renames the journal once, and then nothing any more."""
+
+    renamed = 0
+
+    def rename(self, source: str, name: str, *, dir_fd: int | None = None) -> None:
+        self.renamed += 1
+        if self.renamed > 1:
+            raise OSError(errno.EIO, "input/output error")
+        super().rename(source, name, dir_fd=dir_fd)

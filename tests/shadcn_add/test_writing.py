@@ -305,3 +305,18 @@ def test_two_adds_at_once_go_one_after_the_other(roots: Roots, tmp_path: Path) -
         thread.join(30)
     assert most == 1
     assert (folder / "x.ts").read_bytes() == (folder / "y.ts").read_bytes()
+
+
+def test_what_was_interrupted_is_found_under_another_name_of_the_project(tmp_path: Path) -> None:
+    folder = project(tmp_path / "p")
+    (tmp_path / "q").symlink_to(folder)
+    before = snapshot(folder)
+    calls = count_calls(tmp_path)
+    first = calls.index("rename") + 1  # right behind the turn to committing
+    with pytest.raises(StorageUnavailable, match="could not be undone yet"):
+        writer(folder, tmp_path / "home", Failing(first + 3, errno.EIO, forever=True)).write(changes(folder))
+    other = writer(tmp_path / "q", tmp_path / "home")
+    assert other.pending()
+    assert "finished first" in other.recover()
+    assert not other.pending()
+    assert snapshot(folder) == wanted(before)
