@@ -46,7 +46,7 @@ TARGETS = st.sampled_from(
         ".env.local",
     ]
 )
-CSS = st.sampled_from(
+CSS: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
     [
         {},
         {"cssVars": {"light": {"a": "red", "radius": "1px"}, "dark": {"a": "blue"}, "theme": {"b": "1px"}}},
