@@ -10,10 +10,11 @@ from pathlib import Path
 import anyio
 import pytest
 from mcp.client import Client
+from shadcn_served import BASE, failure, item, project, registry, server, text
+
 from openmanager_core.errors import NotFound, SourceUnavailable
 from openmanager_shadcn.flights import Flights
 from openmanager_shadcn.storing import Copy, Store
-from shadcn_served import BASE, failure, item, project, registry, server, text
 
 pytestmark = pytest.mark.anyio
 
@@ -32,10 +33,10 @@ async def test_the_index_is_downloaded_once_for_many_searches(tmp_path: Path) ->
 
 async def test_equal_calls_at_the_same_time_are_one_request(tmp_path: Path) -> None:
     with registry(item("button")) as served:
-        async with Client(server(project(tmp_path / "p"), tmp_path / "home", served.base)) as client:
-            async with anyio.create_task_group() as group:
-                for _ in range(8):
-                    group.start_soon(client.call_tool, SEARCH, {"query": "button"})
+        built = server(project(tmp_path / "p"), tmp_path / "home", served.base)
+        async with Client(built) as client, anyio.create_task_group() as group:
+            for _ in range(8):
+                group.start_soon(client.call_tool, SEARCH, {"query": "button"})
         assert served.count("registry.json") == 1
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from openmanager_core.errors import SourceInvalid
 from openmanager_shadcn import items
 
@@ -115,9 +116,11 @@ def test_rules_nested_without_end_are_refused() -> None:
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from([*FULL, "path", "light"]), inner, max_size=6),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from([*FULL, "path", "light"]), inner, max_size=6)
+    ),
     max_leaves=20,
-)  # fmt: skip
+)
 
 
 @given(JSON)

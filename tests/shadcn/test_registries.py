@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 from mcp.client import Client
+from shadcn_served import failure, item, project, registry, server, text
+
 from openmanager_core.errors import FleetError, InvalidRequest, NotAllowed, NotFound
 from openmanager_shadcn.addresses import item_address, registry_address
 from openmanager_shadcn.project import RegistrySource
 from openmanager_shadcn.sources import Variables, ask_registry
-from shadcn_served import failure, item, project, registry, server, text
 
 VIEW = "view_items_in_registries"
 ENV = {"REGISTRY_TOKEN": "s3cret-value", "AWS_SECRET_ACCESS_KEY": "never-send-this", "ACME_TOKEN": "acme-value"}

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from openmanager_core.errors import InvalidRequest
 from openmanager_shadcn.items import parse_index
 from openmanager_shadcn.searching import Searchable, check_types, distance, plain, search
@@ -94,7 +95,7 @@ def test_a_hit_holds_a_word_of_the_query_or_one_spelled_nearly_so(query: str, en
     for hit in found.hits:
         text = plain(f"{hit.item.name} {hit.item.description}")
         wanted = found.meant if found.how == "near spelling" else ()
-        words = [word for word in plain(query).replace("_", " ").split()] + list(wanted)
+        words = [*plain(query).replace("_", " ").split(), *wanted]
         assert words and found.how and (any(part in text for word in words for part in _parts(word)) or wanted)
 
 
