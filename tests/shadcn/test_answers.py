@@ -104,7 +104,7 @@ async def test_what_a_registry_writes_stays_inside_its_quotes(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("files", "said"),
     [
-        ({"bun.lock": ""}, "bunx --bun shadcn@latest add "),
+        ({"bun.lock": ""}, "bunx shadcn@latest add "),
         ({"pnpm-lock.yaml": ""}, "pnpm dlx shadcn@latest add "),
         ({"yarn.lock": ""}, "npx shadcn@latest add "),
         ({"yarn.lock": "", ".yarnrc.yml": ""}, "yarn dlx shadcn@latest add "),
