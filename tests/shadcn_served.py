@@ -56,6 +56,10 @@ class Registry:
         bare = {**item, "files": [{k: v for k, v in f.items() if k != "content"} for f in item.get("files", [])]}
         index["items"] = [*(known for known in index["items"] if known["name"] != item["name"]), bare]
 
+    def index_requests(self) -> int:
+        """How often the index was asked for, with or without a query."""
+        return sum(path.partition("?")[0].endswith("/registry.json") for path, _ in self.asked)
+
     def count(self, end: str, status: int = 0) -> int:
         """How often paths with this end were asked for."""
         return sum(path.endswith(end) and status in (0, said) for path, said in self.asked)

@@ -36,10 +36,9 @@ class Mirrored:
     failures: dict[str, FleetError]
 
 
-def command(words: Sequence[str]) -> int:
-    """Run ``openmanager shadcn WORDS``; 1 if something could not be brought."""
-    parser = argparse.ArgumentParser(prog="openmanager shadcn", description="The cache of the shadcn-ui server.")
-    below = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    below = parser.add_subparsers(dest="work", required=True, metavar="COMMAND")
     mirror = below.add_parser("mirror", help="bring registries and their items into the cache", description=__doc__)
     mirror.add_argument(
         "--registry",
@@ -52,7 +51,10 @@ def command(words: Sequence[str]) -> int:
     mirror.add_argument("--most", type=int, default=2000, metavar="N", help="most items of a registry (default 2000)")
     options.add_config(mirror)
     options.add_settings(mirror, ("roots", "state.home"))
-    args = parser.parse_args(list(words))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Fill the cache; 1 if something could not be brought."""
     profile = load_profile(args.config or "", {**options.flags_of(args), "http.enabled": False}, os.environ)
     settings = settings_for(profile, "shadcn-ui")
     desk = Desk(Roots.parse(settings.roots or (".",), read_only=True), library_of(settings))

@@ -23,7 +23,7 @@ _LOCKS: tuple[tuple[str, Manager], ...] = (
     ("package-lock.json", "npm"),
     ("npm-shrinkwrap.json", "npm"),
 )
-_RUNNERS: Mapping[str, str] = {"npm": "npx", "pnpm": "pnpm dlx", "yarn": "npx", "bun": "bunx --bun"}
+_RUNNERS: Mapping[str, str] = {"npm": "npx", "pnpm": "pnpm dlx", "yarn": "npx", "bun": "bunx"}
 _ADDERS: Mapping[str, str] = {"npm": "npm install", "pnpm": "pnpm add", "yarn": "yarn add", "bun": "bun add"}
 _SCRIPTS: Mapping[str, str] = {"npm": "npm run", "pnpm": "pnpm run", "yarn": "yarn run", "bun": "bun run"}
 _LONGEST_BYTES = 2 * 1024 * 1024

@@ -32,17 +32,6 @@ WITH_ROOTS = ("filesystem", "git")
 MAY_HAVE_ROOTS = ("shadcn-ui",)
 """Servers that work in the working directory unless the user names roots; over HTTP they need one."""
 
-COMMANDS: dict[str, str] = {
-    "shadcn": "openmanager_shadcn.mirror:command",
-}
-"""Command that a server brings: ``module:function``, called with the words after the command, giving the exit code.
-Nothing is imported before its command is typed, so its line of help stands in `COMMAND_HELP`."""
-
-COMMAND_HELP: dict[str, str] = {
-    "shadcn": "Fill the cache of the shadcn-ui server ahead: shadcn mirror",
-}
-"""One line of help for each of `COMMANDS`."""
-
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:

@@ -6,19 +6,16 @@ import argparse
 import importlib
 import io
 import sys
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Any
+from collections.abc import Sequence
 
 from openmanager_core.errors import ConfigError, FleetError
-from openmanager_kit.registry import COMMAND_HELP
-from openmanager_kit.registry import COMMANDS as SERVER_COMMANDS
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("openmanager_kit.cli.serve", "Serve one MCP server, over stdio or HTTP"),
     "client-config": ("openmanager_kit.cli.client_config", "Print what an MCP client needs to know"),
     "demo": ("openmanager_local.demo", "Break a simulated fleet and analyse it through MCP, as make run does"),
     "report": ("openmanager_local.report_command", "Report on the fleet: terminal, Markdown or JSON"),
+    "shadcn": ("openmanager_shadcn.mirror", "Fill the cache of the shadcn-ui server ahead: shadcn mirror"),
     "detect": ("openmanager_kit.cli.detect", "Score one series for anomalies, causally (CSV in, JSON out)"),
     "detect-multi": (
         "openmanager_kit.cli.detect_multi",
@@ -53,21 +50,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     wanted = words[0] if words and words[0] in COMMANDS else None
-    for name, text in COMMAND_HELP.items():
-        commands.add_parser(name, help=text, add_help=False)
     for name, (module, text) in COMMANDS.items():
         sub = commands.add_parser(name, help=text.replace("%", "%%"), description=text)
         if name == wanted:
             found = importlib.import_module(module)
             found.add_arguments(sub)
             sub.set_defaults(run=found.run)
-    if words[:1] and words[0] in SERVER_COMMANDS:
-        work: Callable[[], Any] = partial(_of_a_server, words[0], words[1:])
-    else:
-        args = parser.parse_args(words)
-        work = partial(args.run, args)
+    args = parser.parse_args(words)
     try:
-        return int(work())
+        return int(args.run(args))
     except ConfigError as exc:
         sys.stderr.write(f"openmanager: {exc}\n")
         return _EXIT_USAGE
@@ -78,12 +69,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         return 1
-
-
-def _of_a_server(name: str, words: list[str]) -> Any:
-    """Run the command that a server brings; it reads its own words."""
-    module, _, function = SERVER_COMMANDS[name].partition(":")
-    return getattr(importlib.import_module(module), function)(words)
 
 
 if __name__ == "__main__":
