@@ -113,7 +113,7 @@ def same(left: dict[str, bytes], right: dict[str, bytes]) -> None:
 def test_a_block_with_what_it_needs_lands_in_the_same_files_with_the_same_source(
     tmp_path: Path, make: Callable[[Path], Path]
 ) -> None:
-    left, right, their_commands, our_commands = compared(tmp_path, make, ("./reg/login.json",))
+    left, right, their_commands, our_commands = compared(tmp_path, make, ("./reg/login.json", "./reg/icon.json"))
     same(left, right)
     plain = [command.replace(" --no-audit --no-fund", "") for command in their_commands]
     assert [" ".join(shlex.split(command)) for command in our_commands] == plain

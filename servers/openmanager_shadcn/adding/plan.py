@@ -188,7 +188,7 @@ def _files(plan: Plan, layout: Layout, items: Sequence[Item], wishes: Wishes) ->
     for item, file, owner, path in placed:
         checkpoint()
         notes = check_support(owner, file, typescript="typescript" in wishes.allow, as_is="as_is" in wishes.allow)
-        source = adapted(owner, file, path, planned)
+        source = adapted(owner, file, path, planned, as_is="as_is" in wishes.allow)
         change = _change(layout, path, item.name, source, notes)
         known = made.get(path)
         if known is not None and known.new != change.new:

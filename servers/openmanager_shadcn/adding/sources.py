@@ -9,6 +9,7 @@ from functools import partial
 
 from openmanager_core.errors import Unsupported
 from openmanager_core.text import quoted
+from openmanager_shadcn.adding.icons import with_icons
 from openmanager_shadcn.adding.imports import is_code, mapped, rewritten, without_client
 from openmanager_shadcn.adding.places import KEYS, Layout
 from openmanager_shadcn.items import ItemFile
@@ -46,8 +47,6 @@ def check_support(layout: Layout, file: ItemFile, *, typescript: bool, as_is: bo
         missing.append(f"the prefix {quoted(project.tailwind.prefix, 20)} of its classes (tailwind.prefix)")
     if not project.tailwind.css_variables:
         missing.append("colours in place of CSS variables (tailwind.cssVariables is false)")
-    if "IconPlaceholder" in content:
-        missing.append("icons of the project's library in place of IconPlaceholder")
     if project.style.startswith("base-") and re.search(r"\basChild\b", content):
         missing.append(f"render in place of asChild, which the style {quoted(project.style, 40)} uses")
     if missing and not as_is:
@@ -60,7 +59,7 @@ def check_support(layout: Layout, file: ItemFile, *, typescript: bool, as_is: bo
     return notes
 
 
-def adapted(layout: Layout, file: ItemFile, target: str, planned: Collection[str]) -> str:
+def adapted(layout: Layout, file: ItemFile, target: str, planned: Collection[str], *, as_is: bool = False) -> str:
     """Make a registry's source fit the project that gets it.
 
     Parameters
@@ -73,11 +72,13 @@ def adapted(layout: Layout, file: ItemFile, target: str, planned: Collection[str
     Raises
     ------
     Unsupported
-        If its imports cannot be found with certainty.
+        If its imports cannot be found with certainty, or its icons have no place in the project.
     """
     content = file.content or ""
     if file.type in AS_WRITTEN or not is_code(file.path):
         return content
+    if not as_is:
+        content = with_icons(content, file.path, layout.project.icon_library)
     source = rewritten(content, file.path, partial(mapped, aliases=layout.aliases))
     if not layout.project.rsc:
         source = without_client(source, file.path)
