@@ -9,12 +9,11 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from openmanager_core.errors import FleetError
-from openmanager_core.job import offload
 from openmanager_kit.answers import Answer
 from openmanager_shadcn.addresses import item_address
 from openmanager_shadcn.desk import ProjectFolder, TheDesk
 from openmanager_shadcn.items import Item
-from openmanager_shadcn.packages import Packages, package_name, packages_of
+from openmanager_shadcn.packages import Packages, package_name
 from openmanager_shadcn.parameters import Items
 from openmanager_shadcn.project import Project
 from openmanager_shadcn.showing import named, short
@@ -62,7 +61,7 @@ async def get_add_command_for_items(desk: TheDesk, items: Items, project: Projec
     """Give the shadcn command that adds items, quoted for a POSIX shell. It is not run."""
     addresses = [str(item_address(name)) for name in dict.fromkeys(items)]
     found = await desk.project(project)
-    manager = await offload(packages_of, desk.roots, found.folder)
+    manager = await desk.packages(found)
     command = f"{manager.runner} shadcn@latest add {' '.join(map(shlex.quote, addresses))}"
     why = f"{manager.manager}, as {manager.why} says" if manager.why else "npm is assumed: no lock file was found"
     note = why if found.present else f"{why}; there is no components.json here: `{manager.runner} shadcn@latest init`"
@@ -80,7 +79,7 @@ async def get_audit_checklist(
 ) -> Checklist:
     """Give a checklist for after components were added: what this project already shows, and what is left to do."""
     found = await desk.project(project)
-    packages = await offload(packages_of, desk.roots, found.folder)
+    packages = await desk.packages(found)
     added: list[Item] = []
     checks: list[Check] = []
     if items:

@@ -12,6 +12,7 @@ from pydantic import Field
 from openmanager_core.job import offload
 from openmanager_kit.confined.client import narrowing
 from openmanager_kit.confined.roots import Roots, Spot
+from openmanager_shadcn.packages import Packages
 from openmanager_shadcn.project import Project
 
 if TYPE_CHECKING:
@@ -51,7 +52,19 @@ class Desk:
             If `folder` lies outside of the roots.
         """
         spot = self.roots.locate(folder or ".", "project")
-        return await offload(self.library.projects.read, spot)
+        known = self.library.projects.unchanged(spot)
+        return known if known is not None else await offload(self.library.projects.read, spot)
+
+    async def packages(self, project: Project) -> Packages:
+        """Read the project's ``package.json`` and which manager it uses, as they are now.
+
+        Raises
+        ------
+        InvalidRequest
+            If the file is malformed.
+        """
+        known = self.library.manifests.unchanged(project.folder)
+        return known if known is not None else await offload(self.library.manifests.read, project.folder)
 
     def shelf(self, project: Project) -> ProjectShelf:
         """Give the registries that hold for this project."""

@@ -13,9 +13,10 @@ from openmanager_core.job import offload
 from openmanager_core.text import quoted
 from openmanager_kit.answers import MAX_CHARS
 from openmanager_shadcn.desk import ProjectFolder, TheDesk
+from openmanager_shadcn.item_lists import address_in, can_be_named
 from openmanager_shadcn.items import Item
 from openmanager_shadcn.library import ProjectShelf
-from openmanager_shadcn.listing_tools import address_in, ask_indexes, can_be_named
+from openmanager_shadcn.listing_tools import ask_indexes
 from openmanager_shadcn.parameters import Cursor, MaxChars, Registries
 from openmanager_shadcn.searching import Hit, Searchable, search, words_of
 from openmanager_shadcn.showing import answer, item_facts, named, short

@@ -15,6 +15,7 @@ from openmanager_shadcn import local
 from openmanager_shadcn.addresses import Address, item_address, registry_address
 from openmanager_shadcn.documents import Documents, Held
 from openmanager_shadcn.items import Item, load, parse_index, parse_item
+from openmanager_shadcn.packages import Manifests
 from openmanager_shadcn.project import BUILT_IN, NAMESPACE, Project, Projects, RegistrySource
 from openmanager_shadcn.searching import Searchable
 from openmanager_shadcn.shelf import MOST_RESOLVED
@@ -45,6 +46,7 @@ class Library:
     home: Path
     directory: bool = True
     projects: Projects = field(default_factory=Projects)
+    manifests: Manifests = field(default_factory=Manifests)
 
     def shelf(self, project: Project, roots: Roots) -> ProjectShelf:
         """Give the registries that hold for one project."""

@@ -7,83 +7,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
+from mcp_types import CallToolResult
 from pydantic import Field
 from typing_extensions import TypedDict
 
 from openmanager_core.errors import FleetError
 from openmanager_core.job import offload
 from openmanager_core.text import quoted
-from openmanager_kit import cursors
-from openmanager_kit.answers import MAX_CHARS, Answer, paged
-from openmanager_shadcn.addresses import item_address, registry_address
+from openmanager_kit.answers import MAX_CHARS, Answer
+from openmanager_shadcn.addresses import registry_address
 from openmanager_shadcn.desk import Desk, ProjectFolder, TheDesk
+from openmanager_shadcn.item_lists import Page, State, item_list
 from openmanager_shadcn.library import ProjectShelf
-from openmanager_shadcn.packages import packages_of
 from openmanager_shadcn.parameters import Cursor, Limit, MaxChars, Offset, Registries, Types
 from openmanager_shadcn.project import BUILT_IN, Project
-from openmanager_shadcn.searching import Found, Hit, Searchable, check_types, everything, search, size_of
-from openmanager_shadcn.showing import UNTRUSTED, ago, named, short
+from openmanager_shadcn.searching import Found, Searchable, check_types, everything, search, size_of
+from openmanager_shadcn.showing import named, short
 from openmanager_shadcn.sources import is_web
 from openmanager_shadcn.together import together
 
 _IN_THE_LOOP = 1_500
-_MOST_ON_A_PAGE = 20_000
-_OLD_S = 3600.0
-
-
-class Row(TypedDict):
-    """One item."""
-
-    address: str
-    name: str
-    registry: str
-    type: str
-    title: str
-    description: str
-
-
-class State(TypedDict):
-    """One registry as this answer used it; `age_s` counts from when it last confirmed its index (0: a local file)."""
-
-    registry: str
-    items: int
-    age_s: int
-    stale: bool
-    problem: str
-
-
-class ItemList(Answer):
-    """Items of registries."""
-
-    items: list[Row]
-    total: int
-    offset: int
-    next_cursor: str | None
-    how: str
-    note: str
-    add_command: str
-    registries: list[State]
-
-    def as_text(self) -> str:
-        """One line for each item."""
-        lines = [self.note]
-        for state in self.registries:
-            if state["problem"]:
-                age = f"; an older copy of {ago(time.time() - state['age_s'])} stands in" if state["stale"] else ""
-                lines.append(f"{state['registry']} did not answer ({state['problem']}){age}.")
-            elif state["age_s"] > _OLD_S:
-                lines.append(f"{state['registry']} was last asked {ago(time.time() - state['age_s'])}.")
-        for row in self.items:
-            told = f" {quoted(row['description'], 400)}" if row["description"] else ""
-            kind = f" ({named(row['type'].removeprefix('registry:'))})"
-            lines.append(f"- {named(row['address'])}{kind}{told}")
-        if self.items:
-            lines.append(f"Add with: {self.add_command} ADDRESS. [{UNTRUSTED}]")
-        if self.next_cursor:
-            lines.append(
-                f"[{self.offset + 1:,} to {self.offset + len(self.items):,}; cursor={self.next_cursor} goes on]"
-            )
-        return "\n".join(lines)
 
 
 class RegistryRow(TypedDict):
@@ -126,7 +69,7 @@ class ProjectRegistries(Answer):
 async def get_project_registries(desk: TheDesk, project: ProjectFolder = "") -> ProjectRegistries:
     """Name the registries of the project: those in components.json, and @shadcn, which is built in."""
     found = await desk.project(project)
-    manager = await offload(packages_of, desk.roots, found.folder)
+    manager = await desk.packages(found)
     rows = [_row(BUILT_IN, (await desk.shelf(found).source(BUILT_IN)).url, built_in=True)]
     rows += [
         _row(name, source.url, private=bool(source.params or source.headers))
@@ -157,11 +100,11 @@ async def list_items_in_registries(
     cursor: Cursor = "",
     max_chars: MaxChars = MAX_CHARS,
     project: ProjectFolder = "",
-) -> ItemList:
+) -> CallToolResult:
     """List the items of registries, in their order."""
     wanted = check_types(types)
     asked = await _asked(desk, registries, project)
-    page = _Page(limit, offset, cursor, max_chars, ["list", registries, sorted(wanted), offset, project])
+    page = Page(limit, offset, cursor, max_chars, ["list", registries, sorted(wanted), offset, project])
     return await _answer(desk, asked, Found(everything(asked.indexes, wanted)), page, "")
 
 
@@ -175,7 +118,7 @@ async def search_items_in_registries(
     cursor: Cursor = "",
     max_chars: MaxChars = MAX_CHARS,
     project: ProjectFolder = "",
-) -> ItemList:
+) -> CallToolResult:
     """Search registries for items: exact names first, then beginnings, words, and near spellings if nothing else."""
     wanted = check_types(types)
     asked = await _asked(desk, registries, project)
@@ -183,7 +126,7 @@ async def search_items_in_registries(
         found = search(asked.indexes, query, wanted)
     else:
         found = await offload(search, asked.indexes, query, wanted)
-    page = _Page(limit, offset, cursor, max_chars, ["search", query, registries, sorted(wanted), offset, project])
+    page = Page(limit, offset, cursor, max_chars, ["search", query, registries, sorted(wanted), offset, project])
     return await _answer(desk, asked, found, page, query)
 
 
@@ -194,15 +137,6 @@ class Asked:
     project: Project
     indexes: list[tuple[str, Searchable]]
     states: list[State]
-
-
-@dataclass(frozen=True, slots=True)
-class _Page:
-    limit: int
-    offset: int
-    cursor: str
-    max_chars: int
-    key: list[object]
 
 
 async def _asked(desk: Desk, registries: Sequence[str], folder: str) -> Asked:
@@ -245,31 +179,15 @@ async def ask_indexes(shelf: ProjectShelf, registries: Sequence[str]) -> Asked:
     return Asked(shelf.project, indexes, states)
 
 
-async def _answer(desk: Desk, asked: Asked, found: Found, page: _Page, query: str) -> ItemList:
-    runner = (await offload(packages_of, desk.roots, asked.project.folder)).runner
-    note = _note(asked, found, query)
-
-    start = page.offset + cursors.decode(page.cursor, page.key)
-
-    def build(part: list[Hit], total: int, next_cursor: str | None) -> ItemList:
-        return ItemList(
-            items=[_item_row(hit) for hit in part],
-            total=len(found.hits),
-            offset=start,
-            next_cursor=next_cursor,
-            how=found.how,
-            note=note,
-            add_command=f"{runner} shadcn@latest add",
-            registries=asked.states,
-        )
-
-    return paged(
-        found.hits[page.offset :],
-        build,
-        limit=page.limit or _MOST_ON_A_PAGE,
-        cursor=page.cursor,
-        key=page.key,
-        max_chars=page.max_chars,
+async def _answer(desk: Desk, asked: Asked, found: Found, page: Page, query: str) -> CallToolResult:
+    runner = (await desk.packages(asked.project)).runner
+    return item_list(
+        found.hits,
+        page,
+        how=found.how,
+        note=_note(asked, found, query),
+        add_command=f"{runner} shadcn@latest add",
+        states=asked.states,
     )
 
 
@@ -293,26 +211,6 @@ def _note(asked: Asked, found: Found, query: str) -> str:
     return f"{things} matching {quoted(query, 80)} in {where}, the best first:"
 
 
-def _item_row(hit: Hit) -> Row:
-    item = hit.item
-    return Row(
-        address=address_in(hit.registry, item.name),
-        name=short(item.name),
-        registry=hit.registry,
-        type=short(item.type),
-        title=short(item.title),
-        description=short(item.description),
-    )
-
-
-def address_in(registry: str, name: str) -> str:
-    """Say how an item of a registry is asked for; a registry named by its index's address has items beside it."""
-    if registry.startswith("@"):
-        return f"{registry}/{name}"
-    folder, _, file = registry.rpartition("/")
-    return f"{folder}/{file.replace('registry', name)}" if folder else file.replace("registry", name)
-
-
 def _row(name: str, address: str, *, built_in: bool = False, private: bool = False) -> RegistryRow:
     return RegistryRow(
         registry=name,
@@ -321,12 +219,3 @@ def _row(name: str, address: str, *, built_in: bool = False, private: bool = Fal
         local=not is_web(address),
         private=private,
     )
-
-
-def can_be_named(hit: Hit) -> bool:
-    """Tell whether an item's name is one that can be asked for."""
-    try:
-        item_address(address_in(hit.registry, hit.item.name))
-    except FleetError:
-        return False
-    return True

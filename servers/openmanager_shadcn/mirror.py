@@ -17,8 +17,8 @@ from openmanager_kit.confined.roots import Roots
 from openmanager_kit.profile import load_profile
 from openmanager_kit.registry import settings_for
 from openmanager_shadcn.desk import Desk
+from openmanager_shadcn.item_lists import address_in, can_be_named
 from openmanager_shadcn.library import ProjectShelf
-from openmanager_shadcn.listing_tools import address_in, can_be_named
 from openmanager_shadcn.project import BUILT_IN
 from openmanager_shadcn.searching import everything
 from openmanager_shadcn.settings import library_of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -10,8 +11,9 @@ import orjson
 
 from openmanager_core.errors import FleetError, InvalidRequest, NotFound
 from openmanager_kit.confined import walk
-from openmanager_kit.confined.roots import Roots, Spot
+from openmanager_kit.confined.roots import Spot
 from openmanager_shadcn.local import contents
+from openmanager_shadcn.project import mark_of
 
 Manager = Literal["npm", "pnpm", "yarn", "bun"]
 
@@ -26,6 +28,7 @@ _LOCKS: tuple[tuple[str, Manager], ...] = (
 _RUNNERS: Mapping[str, str] = {"npm": "npx", "pnpm": "pnpm dlx", "yarn": "npx", "bun": "bunx"}
 _ADDERS: Mapping[str, str] = {"npm": "npm install", "pnpm": "pnpm add", "yarn": "yarn add", "bun": "bun add"}
 _SCRIPTS: Mapping[str, str] = {"npm": "npm run", "pnpm": "pnpm run", "yarn": "yarn run", "bun": "bun run"}
+_DECIDING = ("package.json", ".yarnrc.yml", *(name for name, _ in _LOCKS))
 _LONGEST_BYTES = 2 * 1024 * 1024
 _MOST_ABOVE = 12
 
@@ -40,11 +43,14 @@ class Packages:
         The file that told the manager; empty if none did and npm is assumed.
     installed
         Packages by name to the range that is asked for.
+    levels
+        How many folders, from the project's upwards, were looked at.
     """
 
     manager: Manager = "npm"
     why: str = ""
     present: bool = False
+    levels: int = 1
     modern_yarn: bool = False
     installed: Mapping[str, str] = field(default_factory=dict)
     scripts: Mapping[str, str] = field(default_factory=dict)
@@ -65,7 +71,47 @@ class Packages:
         return _SCRIPTS[self.manager]
 
 
-def packages_of(roots: Roots, folder: Spot) -> Packages:
+class Manifests:
+    """Reads packages, and reads again only what has changed."""
+
+    _MOST = 64
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[tuple[tuple[int, ...] | None, ...], Packages]] = {}
+
+    def unchanged(self, folder: Spot) -> Packages | None:
+        """Give the packages if every file that decided is as it was when last read; looks at statuses and no more."""
+        known = self._known.get(folder.path)
+        if known is None:
+            return None
+        return known[1] if _marks(folder, known[1].levels) == known[0] else None
+
+    def read(self, folder: Spot) -> Packages:
+        """Read them; see `packages_of`."""
+        for _ in range(2):  # once more if something changed meanwhile
+            before = _marks(folder, _MOST_ABOVE)
+            found = packages_of(folder)
+            looked = found.levels * len(_DECIDING)
+            if before[:looked] == _marks(folder, found.levels):
+                if len(self._known) >= self._MOST:
+                    self._known.clear()
+                self._known[folder.path] = (before[:looked], found)
+                break
+        return found
+
+
+def _marks(folder: Spot, levels: int) -> tuple[tuple[int, ...] | None, ...]:
+    found: list[tuple[int, ...] | None] = []
+    for place in _upwards(folder)[:levels]:
+        for name in _DECIDING:
+            try:
+                found.append(mark_of(os.stat(f"{place.path}/{name}", follow_symlinks=False)))  # noqa: PTH116
+            except (OSError, ValueError):
+                found.append(None)
+    return tuple(found)
+
+
+def packages_of(folder: Spot) -> Packages:
     """Read the packages of the project in `folder`; the lock file may lie above it, inside the root. Blocking.
 
     Raises
@@ -78,6 +124,7 @@ def packages_of(roots: Roots, folder: Spot) -> Packages:
     installed |= _texts(manifest, "dependencies")
     manager: Manager = "npm"
     why, modern = "", False
+    level = 0
     for level, place in enumerate(_upwards(folder)):
         named = manifest if not level else _manifest(place)[1]
         told = str(named.get("packageManager", ""))
@@ -91,7 +138,7 @@ def packages_of(roots: Roots, folder: Spot) -> Packages:
             why, manager = lock
             modern = manager == "yarn" and _exists(place.child(".yarnrc.yml"))
             break
-    return Packages(manager, why, present, modern, installed, _texts(manifest, "scripts"))
+    return Packages(manager, why, present, level + 1, modern, installed, _texts(manifest, "scripts"))
 
 
 def _upwards(folder: Spot) -> list[Spot]:

@@ -91,6 +91,21 @@ class Projects:
     def __init__(self) -> None:
         self._known: dict[str, tuple[tuple[int, ...], Project]] = {}
 
+    def unchanged(self, folder: Spot) -> Project | None:
+        """Give the project if its file is still the one that was read last; looks at its status and no more.
+
+        Whatever is in the way now, another folder or link, has another status and is then read properly.
+        """
+        path = f"{folder.path}/{FILE}"
+        known = self._known.get(path)
+        if known is None or known[1].folder != folder:
+            return None
+        try:
+            status = os.stat(path, follow_symlinks=False)  # noqa: PTH116 - faster than a Path
+        except (OSError, ValueError):
+            return None
+        return known[1] if known[0] == mark_of(status) else None
+
     def read(self, folder: Spot) -> Project:
         """Read the project in `folder`; blocking.
 
@@ -104,7 +119,7 @@ class Projects:
         spot = folder.child(FILE)
         try:
             with walk.regular_file(spot) as (fd, status):
-                mark = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+                mark = mark_of(status)
                 known = self._known.get(spot.path)
                 if known is not None and known[0] == mark and known[1].folder == folder:
                     return known[1]
@@ -116,6 +131,11 @@ class Projects:
             self._known.clear()
         self._known[spot.path] = (mark, project)
         return project
+
+
+def mark_of(status: os.stat_result) -> tuple[int, ...]:
+    """What changes when a file does."""
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def _contents(fd: int, size: int) -> bytes:

@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from openmanager_core.errors import InvalidRequest
 from openmanager_core.job import checkpoint
@@ -46,10 +46,17 @@ class Entry:
 
 @dataclass(frozen=True)
 class Searchable:
-    """A registry's index, ready to search."""
+    """A registry's index, ready to search.
+
+    Attributes
+    ----------
+    shown
+        How entries look in answers, by the registry's name and their order: kept by whoever shows them.
+    """
 
     index: RegistryIndex
     entries: tuple[Entry, ...]
+    shown: dict[tuple[str, int], Any] = field(default_factory=dict)
     _vocabulary: list[frozenset[str]] = field(default_factory=list)
 
     @classmethod
@@ -82,8 +89,14 @@ class Hit:
     """A found item: the lower the rank, the better."""
 
     registry: str
-    item: Item
-    rank: tuple[int, ...]
+    entry: Entry
+    index: Searchable
+    rank: tuple[int, ...] = ()
+
+    @property
+    def item(self) -> Item:
+        """The item, without its sources."""
+        return self.entry.item
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +183,7 @@ def search(registries: Sequence[tuple[str, Searchable]], query: str, types: froz
 def everything(registries: Sequence[tuple[str, Searchable]], types: frozenset[str] = frozenset()) -> tuple[Hit, ...]:
     """Give all items, registry by registry, in the order of their index."""
     return tuple(
-        Hit(registry, entry.item, ())
+        Hit(registry, entry, index)
         for registry, index in registries
         for entry in index.entries
         if not types or entry.item.type in types
@@ -189,7 +202,7 @@ def _holding(
                 continue
             rank = _rank(entry, whole, joined, choices)
             if rank is not None:
-                yield Hit(registry, entry.item, (rank, len(entry.name), place, entry.order))
+                yield Hit(registry, entry, index, (rank, len(entry.name), place, entry.order))
 
 
 def _rank(entry: Entry, whole: str, joined: str, choices: list[list[str]]) -> int | None:
@@ -214,7 +227,7 @@ def _rank(entry: Entry, whole: str, joined: str, choices: list[list[str]]) -> in
 
 def _holding_some(registries: Sequence[tuple[str, Searchable]], words: list[str], types: frozenset[str]) -> list[Hit]:
     """Hits that hold some of the words, those with most of them and with rare ones first."""
-    found: list[tuple[int, Entry, list[str], str]] = []
+    found: list[tuple[int, Entry, list[str], tuple[str, Searchable]]] = []
     counts = dict.fromkeys(words, 0)
     for place, (registry, index) in enumerate(registries):
         for entry in index.entries:
@@ -224,14 +237,15 @@ def _holding_some(registries: Sequence[tuple[str, Searchable]], words: list[str]
             for word in held:
                 counts[word] += 1
             if held:
-                found.append((place, entry, held, registry))
+                found.append((place, entry, held, (registry, index)))
     return [
         Hit(
             registry,
-            entry.item,
+            entry,
+            index,
             (-len(held), min(counts[word] for word in held), *_in_name(entry, held), place, entry.order),
         )
-        for place, entry, held, registry in found
+        for place, entry, held, (registry, index) in found
     ]
 
 

@@ -15,7 +15,6 @@ from pathlib import Path
 import orjson
 
 from openmanager_core.errors import StorageUnavailable
-from openmanager_core.files import written
 
 MOST_BYTES = 128 * 1024 * 1024
 MOST_FILES = 20_000
@@ -88,10 +87,17 @@ class Store:
         except OSError as exc:
             raise StorageUnavailable(f"cannot make the cache folder: {exc.strerror}") from exc
         self._make_room(len(line) + len(copy.body))
-        with written(path, named="cache file") as file:
-            file.write(line)
-            file.write(copy.body)
-        self.confirm(key, copy.checked_s)
+        part = path.with_name(f".{key}.{os.getpid()}.part")
+        try:
+            try:
+                # Not forced to the disk: a copy that a crash tore is known by its digest and downloaded again.
+                part.write_bytes(line + copy.body)
+                os.utime(part, (copy.checked_s, copy.checked_s))
+                part.replace(path)
+            finally:
+                part.unlink(missing_ok=True)
+        except OSError as exc:
+            raise StorageUnavailable(f"cannot write the cache: {exc.strerror}") from exc
 
     def confirm(self, key: str, checked_s: float) -> None:
         """Note that the source still has this document."""
