@@ -17,7 +17,8 @@ import pytest
 import served
 from shadcn_projects import put, snapshot
 
-from openmanager_core.errors import Conflict, FleetError, NotAllowed, StorageUnavailable
+from openmanager_core.errors import Conflict, FleetError, JobCancelled, NotAllowed, StorageUnavailable
+from openmanager_core.job import Job, current_job
 from openmanager_kit.confined.roots import Roots
 from openmanager_shadcn.adding.plan import Change
 from openmanager_shadcn.adding.system import System
@@ -254,6 +255,16 @@ def test_a_directory_swapped_for_a_link_leads_nowhere(tmp_path: Path) -> None:
     assert list(outside.iterdir()) == []
 
 
+def test_a_link_into_the_repositorys_own_folder_is_not_followed(tmp_path: Path) -> None:
+    folder = put(project(tmp_path / "p"), {".git/hooks/x": ""})
+    (folder / "fresh").symlink_to(".git/hooks")
+    before = snapshot(folder / ".git")
+    with pytest.raises(NotAllowed, match="into a closed folder"):
+        writer(folder, tmp_path / "home").write(changes(folder))
+    assert snapshot(folder / ".git") == before
+    assert (folder / "two.txt").read_text() == OLD["two.txt"]
+
+
 def test_a_link_inside_is_written_through_and_modes_stay(tmp_path: Path) -> None:
     folder = project(tmp_path / "p")
     (folder / "two.txt").rename(folder / "real.txt")
@@ -320,3 +331,28 @@ def test_what_was_interrupted_is_found_under_another_name_of_the_project(tmp_pat
     assert "finished first" in other.recover()
     assert not other.pending()
     assert snapshot(folder) == wanted(before)
+
+
+class Leaving(System):
+    """The caller goes away while files are staged."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+
+    def mkdir(self, name: str, *, dir_fd: int) -> None:
+        super().mkdir(name, dir_fd=dir_fd)
+        self.job.cancel()
+
+
+def test_a_call_that_is_cancelled_leaves_the_old_state(tmp_path: Path) -> None:
+    folder = project(tmp_path / "p")
+    before = snapshot(folder)
+    job = Job()
+    token = current_job.set(job)
+    try:
+        with pytest.raises(JobCancelled):
+            writer(folder, tmp_path / "home", Leaving(job)).write(changes(folder))
+    finally:
+        current_job.reset(token)
+    assert snapshot(folder) == before
+    assert list((tmp_path / "home" / "adds").iterdir()) == []

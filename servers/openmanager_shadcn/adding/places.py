@@ -28,7 +28,8 @@ _LATER = (("react-router", r"react-router\.config\."), ("vite", r"vite\.config\.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _ENDING = re.compile(r"(\.d)?\.[jt]sx?$")
 _SPREAD = re.compile(r"\[\.\.\.[^/\]]*\]")
-_ALWAYS = frozenset((".git", "node_modules", ".hg", ".svn", ".ssh"))
+CLOSED = frozenset((".git", "node_modules", ".hg", ".svn", ".ssh"))
+"""Folders that no item may write into, whatever is allowed."""
 _MANIFESTS = frozenset(
     (
         "package.json",
@@ -205,7 +206,7 @@ def refuse_dangerous(path: str, layout: Layout, *, sensitive: bool) -> None:
     parts = path[len(base) + 1 :].split("/")
     shown = quoted("/".join(parts), 120)
     folded = [part.casefold().rstrip(" .") for part in parts]
-    if any(part in _ALWAYS for part in folded) or folded[-1] in _MANIFESTS:
+    if any(part in CLOSED for part in folded) or folded[-1] in _MANIFESTS:
         raise NotAllowed(
             f"the registry wants to write {shown}, which no registry item may write here",
             hint="look at the item before you trust it, and write that file yourself",

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
 
-from openmanager_core.errors import Conflict, FleetError, NotFound, StorageUnavailable
+from openmanager_core.errors import Conflict, FleetError, NotAllowed, NotFound, StorageUnavailable
 from openmanager_core.job import checkpoint
 from openmanager_core.text import quoted
 from openmanager_kit.confined import walk
@@ -31,6 +31,7 @@ from openmanager_kit.confined.refusals import LISTED, failures, kind
 from openmanager_kit.confined.roots import Roots
 from openmanager_kit.confined.walk import Entry
 from openmanager_shadcn.adding.journal import Journal, Step
+from openmanager_shadcn.adding.places import CLOSED
 from openmanager_shadcn.adding.plan import Change
 from openmanager_shadcn.adding.system import System
 
@@ -207,6 +208,8 @@ class Writer:
     def _stage(self, step: Step, change: Change) -> None:
         with self._entry(step) as found:
             found.need_writable()
+            if any(part.casefold() in CLOSED for part in found.parts):
+                raise NotAllowed(f"{quoted(found.spot.shown)} leads through a symbolic link into a closed folder")
             with failures(found.spot):
                 self._check(step, found)
                 old = found.stat
