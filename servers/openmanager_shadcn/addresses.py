@@ -54,6 +54,11 @@ def item_address(given: str, parameter: str = "items") -> Address:
         return Address("url", "", _url(given, parameter))
     if given.startswith(_PATH_STARTS) or (given.endswith(".json") and not given.startswith("@")):
         return Address("path", "", _path(given, parameter))
+    if not given.startswith("@") and given.count("/") > 1:
+        raise InvalidRequest(
+            f"{parameter}: {quoted(given, 80)} looks like an item of a GitHub repository, which is not looked up",
+            hint="the https:// address of the item's JSON file",
+        )
     registry, item = BUILT_IN, given
     if given.startswith("@"):
         registry, _, item = given.partition("/")

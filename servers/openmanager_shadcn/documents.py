@@ -25,7 +25,7 @@ T = TypeVar("T")
 MEMORY_BYTES = 24 * 1024 * 1024
 MEMORY_ENTRIES = 1_000
 LEFT_ALONE_S = 20.0
-"""After a failure a source is not asked for what there is a copy of, for so long."""
+"""After a failure a source is not asked for its index, nor for what there is a copy of, for so long."""
 ABSENT_S = 30.0
 """What a source does not have is not asked for again for so long."""
 _THREAD_BYTES = 16 * 1024
@@ -83,7 +83,7 @@ class Documents:
         self._memory: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
         self._used = 0
         self._flights = Flights()
-        self._failed: dict[str, tuple[float, str]] = {}
+        self._failed: dict[str, tuple[float, FleetError]] = {}
         self._absent: dict[str, tuple[float, str]] = {}
 
     async def get(self, ask: Ask, kind: str, parse: Callable[[bytes], T]) -> Held[T]:
@@ -119,9 +119,12 @@ class Documents:
         kept = self._memory.get(key) or await self._from_disk(ask, key, parse)
         if kept is not None and time.monotonic() < kept.fresh_until:
             return Held(kept.value, kept.checked_s)
-        until, problem = self._failed.get(ask.origin, (0.0, ""))
-        if kept is not None and time.monotonic() < until:
-            return Held(kept.value, kept.checked_s, problem)
+        until, failure = self._failed.get(ask.origin, (0.0, None))
+        if failure is not None and time.monotonic() < until:
+            if kept is not None:
+                return Held(kept.value, kept.checked_s, failure.message)
+            if key[1] == "index":  # a search of several registries does not wait for the dead one each time
+                raise failure.with_traceback(None)
         try:
             held = await self._ask(ask, key, kept, parse)
         except NotFound as exc:
@@ -137,7 +140,7 @@ class Documents:
             if not isinstance(exc, (*_AWAY, _Unusable)):
                 raise clean from None
             if isinstance(exc, (SourceUnavailable, TimedOut, RateLimited)):
-                self._note_failure(ask.origin, clean.message)
+                self._note_failure(ask.origin, clean)
             if kept is None:
                 raise (exc.cause if isinstance(exc, _Unusable) else clean) from None
             return Held(kept.value, kept.checked_s, clean.message)
@@ -191,10 +194,10 @@ class Documents:
         if gone is not None:
             self._used -= gone.size
 
-    def _note_failure(self, origin: str, problem: str) -> None:
+    def _note_failure(self, origin: str, failure: FleetError) -> None:
         if len(self._failed) >= _MOST_ORIGINS:
             self._failed.clear()
-        self._failed[origin] = (time.monotonic() + LEFT_ALONE_S, problem)
+        self._failed[origin] = (time.monotonic() + LEFT_ALONE_S, failure)
 
 
 class _Unusable(FleetError):

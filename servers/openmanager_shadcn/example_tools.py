@@ -53,7 +53,7 @@ async def get_item_examples_from_registries(
             found.append(item)
     if not shown:
         found = await _unlisted(shelf, [name for name, _ in asked.indexes], query, subject)
-    failed = [state for state in asked.states if state["problem"] and not state["stale"]]
+    failed = [state for state in asked.states if state["problem"] and not state["items"]]
     facts += [f"{state['registry']} did not answer: {state['problem']}" for state in failed]
     if not found:
         raise _nothing(query, subject, [name for name, _ in asked.indexes], facts)

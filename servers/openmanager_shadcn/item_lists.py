@@ -150,7 +150,9 @@ def _state_lines(states: Sequence[State]) -> list[str]:
     lines = []
     for state in states:
         age = ago(time.time() - state["age_s"])
-        if state["problem"]:
+        if state["problem"] and state["items"] and not state["stale"]:
+            lines.append(f"{named(state['registry'])}: {state['problem']}.")
+        elif state["problem"]:
             copy = f"; an older copy of {age} stands in" if state["stale"] else ""
             lines.append(f"{named(state['registry'])} did not answer ({state['problem']}){copy}.")
         elif state["age_s"] > _OLD_S:

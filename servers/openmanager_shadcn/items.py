@@ -121,6 +121,8 @@ class RegistryIndex:
         Further registry files, relative to this one.
     skipped
         Entries that are no items.
+    total
+        How many items the registry says it has, if it gives its index in pages and this is one; else 0.
     """
 
     name: str = ""
@@ -128,6 +130,7 @@ class RegistryIndex:
     items: tuple[Item, ...] = ()
     include: Words = ()
     skipped: int = 0
+    total: int = 0
 
 
 def load(body: bytes, what: str) -> Any:
@@ -186,7 +189,18 @@ def parse_index(document: Any, what: str, *, with_content: bool = False) -> Regi
             items.append(_item(_Reader(entry, what), with_content=with_content))
         except SourceInvalid:
             continue
-    return RegistryIndex(reader.text("name"), reader.text("homepage"), tuple(items), include, len(raw) - len(items))
+    skipped = len(raw) - len(items)
+    total = _total(document, len(raw))
+    return RegistryIndex(reader.text("name"), reader.text("homepage"), tuple(items), include, skipped, total)
+
+
+def _total(document: Mapping[str, Any], count: int) -> int:
+    match document.get("pagination"):
+        case {"hasMore": True, "total": int() as total} if total > count:
+            return total
+        case {"hasMore": True}:
+            return count + 1
+    return 0
 
 
 def _item(read: _Reader, *, with_content: bool) -> Item:

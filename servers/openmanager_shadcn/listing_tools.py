@@ -27,6 +27,7 @@ from openmanager_shadcn.sources import is_web
 from openmanager_shadcn.together import together
 
 _IN_THE_LOOP = 1_500
+_WITHIN_S = 20.0
 
 
 class RegistryRow(TypedDict):
@@ -155,7 +156,7 @@ async def ask_indexes(shelf: ProjectShelf, registries: Sequence[str]) -> Asked:
     wanted = list(dict.fromkeys(registries)) or [BUILT_IN, *shelf.project.registries]
     for name in wanted:
         registry_address(name)
-    found = await together(wanted, shelf.index)
+    found = await together(wanted, shelf.index, within_s=_WITHIN_S)
     indexes: list[tuple[str, Searchable]] = []
     states: list[State] = []
     for name, held in zip(wanted, found, strict=True):
@@ -170,7 +171,7 @@ async def ask_indexes(shelf: ProjectShelf, registries: Sequence[str]) -> Asked:
                 items=len(held.value.entries),
                 age_s=max(0, age_s),
                 stale=held.stale,
-                problem=short(held.problem),
+                problem=short(held.problem) or _partly(held.value),
             )
         )
     failures = [held for held in found if isinstance(held, FleetError)]
@@ -189,6 +190,13 @@ async def _answer(desk: Desk, asked: Asked, found: Found, page: Page, query: str
         add_command=f"{runner} shadcn@latest add",
         states=asked.states,
     )
+
+
+def _partly(index: Searchable) -> str:
+    """Say that a registry gives its index in pages, of which only the first is read."""
+    if not index.index.total:
+        return ""
+    return f"it gives its index in pages: only {len(index.entries)} of {index.index.total} items are searched"
 
 
 def _note(asked: Asked, found: Found, query: str) -> str:

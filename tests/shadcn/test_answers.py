@@ -169,6 +169,15 @@ async def test_examples_that_the_index_leaves_out_are_found_by_their_usual_names
     assert "function ButtonDemo" in said
 
 
+async def test_a_registry_that_gives_its_index_in_pages_is_said_to_be_read_in_part(tmp_path: Path) -> None:
+    with registry(item("button")) as served:
+        paging = {"total": 40, "offset": 0, "limit": 1, "hasMore": True}
+        served.documents["/r/styles/new-york-v4/registry.json"]["pagination"] = paging
+        async with Client(server(project(tmp_path / "p"), tmp_path / "home", served.base)) as client:
+            said = text(await client.call_tool(SEARCH, {"query": "button"}))
+    assert "only 1 of 40 items are searched" in said and "@shadcn/button" in said
+
+
 async def test_one_registry_that_fails_does_not_hide_the_others(tmp_path: Path) -> None:
     with registry(item("button")) as served:
         folder = project(tmp_path / "p", {"@gone": f"{served.url}/gone/{{name}}.json"})

@@ -114,6 +114,17 @@ async def test_a_registry_that_failed_is_left_alone_while_there_is_a_copy(tmp_pa
         assert len(served.asked) == 2
 
 
+async def test_a_dead_registry_holds_up_one_search_and_not_each(tmp_path: Path) -> None:
+    with registry(item("button")) as served:
+        served.replies["/dead/registry.json"] = silent
+        folder = project(tmp_path / "p", {"@dead": f"{served.url}/dead/{{name}}.json"})
+        async with Client(server(folder, tmp_path / "home", served.base, timeout_s=0.4)) as client:
+            for _ in range(4):
+                said = text(await client.call_tool(SEARCH, {"query": "button"}))
+                assert "@shadcn/button" in said and "@dead did not answer" in said
+        assert served.count("/dead/registry.json") == 1
+
+
 async def test_a_cancelled_call_lets_go_of_the_registry(tmp_path: Path) -> None:
     with registry(item("button")) as served:
         served.replies[f"{BASE}/button.json"] = silent

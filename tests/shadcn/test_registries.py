@@ -104,7 +104,8 @@ def test_items_are_named_in_every_documented_form(given: str, meant: str) -> Non
     [
         "", " ", "button; rm -rf ~", "$(id)", "`id`", "a b", "-rf", "--help", "@acme", "@acme/", "@acme/../x", "../..",
         "@a;b/c", "button\n", "b|c", "a&b", "b>c", "@acme/x y", "https://a.example/x y", "https://a.example/$(id)",
-        "https://a.example/`id`", "https://a.example/'", "x" * 3000, "@" + "a" * 300 + "/x", "\x00", "a//b", "버튼",
+        "https://a.example/`id`", "https://a.example/'", "x" * 3000, "@" + "a" * 300 + "/x", "\x00", "a//b",
+        "owner/repo/item", "버튼",
     ],
 )  # fmt: skip
 def test_what_is_no_name_is_refused(given: str) -> None:
