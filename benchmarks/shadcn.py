@@ -5,7 +5,7 @@ serves HTTP on loopback in a process of its own, with keep-alive and ETags; the 
 unless its command is given. Prints milliseconds and the ratio of ours to the peer's; asserts only that the answers are
 right. Target for the p50 of search and view: half of the peer's. An item that was never seen is
 downloaded, checked and stored by ours, and downloaded only by the peer: no target but twice. The last lines are a new
-process's first search, with an empty cache and with a kept one.
+process's first search, with an empty cache and with a kept one, and the memory after many calls.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ PACKAGE, VERSION = "shadcn", "4.23.0"
 BASE = "/r/styles/new-york-v4"
 WORDS = ("button", "card", "dialog", "table", "input", "menu", "chart", "sidebar", "form", "calendar")
 LINES = 60
+MANY = 1_500
 
 
 def make_items(count: int) -> list[dict[str, Any]]:
@@ -201,6 +202,20 @@ def first_calls(name: str, command: Sequence[str], rounds: int) -> None:
         sys.stdout.write(f"first search, cache {state}: {name} {statistics.median(walls_s) * 1e3:.1f} ms\n")
 
 
+def memory(name: str, command: Sequence[str], items: Sequence[dict[str, Any]]) -> None:
+    """Print how much memory a server holds after many searches and views."""
+    seen: list[str] = []
+    with Server(command) as server:
+        process = server.process
+        for number in range(MANY + 1):
+            query = {"registries": ["@shadcn"], "query": WORDS[number % 10]}
+            server.call("search_items_in_registries", query)
+            server.call("view_items_in_registries", {"items": [f"@shadcn/{items[number % len(items)]['name']}"]})
+            if number in (0, MANY // 15, MANY // 3, MANY):
+                seen.append(f"{process.memory_info().rss / 2**20:.0f} after {number + 1}")
+    sys.stdout.write(f"MiB resident, searches and views: {name} {', '.join(seen)}\n")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the comparison."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -223,9 +238,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         contest = Contest(ours, ours, peer, args.rounds, args.modern)
         cases = [case for case in make_cases(make_items(args.items)) if args.only in case.name]
         side_by_side.compare(contest, cases)
+        os.environ["OPENMANAGER_HOME"] = str(root / "home")
         first_calls("ours", ours, args.rounds)
         if peer is not None:
             first_calls("peer", peer, args.rounds)
+        for name, command in (("ours", ours), ("peer", peer)):
+            if command is not None and not args.only:
+                memory(name, command, make_items(args.items))
     return 0
 
 

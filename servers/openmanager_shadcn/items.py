@@ -6,6 +6,7 @@ not known is ignored, null counts as absent. In a ``registry.json`` one bad entr
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -17,9 +18,10 @@ from openmanager_core.text import quoted
 
 T = TypeVar("T")
 
-DOCUMENT_BYTES = 8 * 1024 * 1024
-MOST_MARKS = 500_000
+DOCUMENT_BYTES = 4 * 1024 * 1024
+MOST_MARKS = 250_000
 """Brackets and commas of a document: a few megabytes of nothing but brackets would fill memory as objects."""
+_LARGE_BYTES = 128 * 1024
 MOST_ITEMS = 20_000
 MOST_FILES = 500
 MOST_ENTRIES = 2_000
@@ -146,11 +148,18 @@ def load(body: bytes, what: str) -> Any:
     marks = sum(body.count(mark) for mark in (b"{", b"[", b","))
     if marks > MOST_MARKS:
         raise SourceInvalid(f"{what} has more than {MOST_MARKS:,} values, and is not read")
+    # The decoder holds the interpreter, and looking for garbage meanwhile would make it several times as long.
+    pausing = len(body) > _LARGE_BYTES and gc.isenabled()
+    if pausing:
+        gc.disable()
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
         head = body[:60].decode("utf-8", "replace")
         raise SourceInvalid(f"{what} is no JSON, it begins {quoted(head, 60)}", hint="check the address") from None
+    finally:
+        if pausing:
+            gc.enable()
 
 
 def parse_item(document: Any, what: str) -> Item:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 from mcp_types import CallToolResult
@@ -27,6 +28,7 @@ from openmanager_shadcn.sources import is_web
 from openmanager_shadcn.together import together
 
 _IN_THE_LOOP = 1_500
+_LONG_CHARS = 40_000
 _WITHIN_S = 20.0
 
 
@@ -182,7 +184,8 @@ async def ask_indexes(shelf: ProjectShelf, registries: Sequence[str]) -> Asked:
 
 async def _answer(desk: Desk, asked: Asked, found: Found, page: Page, query: str) -> CallToolResult:
     runner = (await desk.packages(asked.project)).runner
-    return item_list(
+    build = partial(
+        item_list,
         found.hits,
         page,
         how=found.how,
@@ -190,6 +193,7 @@ async def _answer(desk: Desk, asked: Asked, found: Found, page: Page, query: str
         add_command=f"{runner} shadcn@latest add",
         states=asked.states,
     )
+    return build() if page.max_chars <= _LONG_CHARS else await offload(build)
 
 
 def _partly(index: Searchable) -> str:

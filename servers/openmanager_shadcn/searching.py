@@ -197,6 +197,8 @@ def _holding(
     joined = "-".join(choice[0] for choice in choices)
     for place, (registry, index) in enumerate(registries):
         for entry in index.entries:
+            if not entry.order % _BLOCK:
+                checkpoint()
             text = entry.text
             if not all(word in text for word in single) or (types and entry.item.type not in types):
                 continue
