@@ -22,6 +22,7 @@ SERVERS: dict[str, str] = {
     "openmanager-local": "openmanager_local.server",
     "filesystem": "openmanager_filesystem.server",
     "git": "openmanager_git.server",
+    "search": "openmanager_search.server",
     "sequential-thinking": "openmanager_thinking.server",
     "shadcn-ui": "openmanager_shadcn.server",
 }
