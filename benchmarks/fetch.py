@@ -9,7 +9,6 @@ than 20 ms for a page of 2 MB.
 from __future__ import annotations
 
 import argparse
-import itertools
 import random
 import sys
 import tempfile
@@ -22,44 +21,10 @@ from pathlib import Path
 import peer_servers
 import side_by_side
 from side_by_side import Behind, Case, Contest
+from written_page import FIRST, page_of
 
 DDG, FETCH = ("duckduckgo-mcp-server", "0.7.0"), ("mcp-server-fetch", "2026.10.24")
 SIZES = {"10 kB": 10_000, "200 kB": 200_000, "2 MB": 2_000_000}
-WORDS = (
-    "river bridge gauge measure level cache server window answer paper garden letter number market winter summer "
-    "history engine method result reason system region people public water light table money small large early"
-).split()
-FIRST = "The first paragraph of the page is here"
-
-
-def page_of(size: int, chance: random.Random) -> bytes:
-    """Write a page like many: furniture around headings, paragraphs with links, lists, code and tables."""
-    parts = [
-        '<!doctype html><html><head><meta charset="utf-8"><title>A long page</title><script>var a = 1;</script></head>'
-        '<body><nav><ul><li><a href="/">Home</a></li><li><a href="/all">All</a></li></ul></nav><main><article>'
-        f"<h1>A long page</h1><p>{FIRST}.</p>"
-    ]
-    used = len(parts[0])
-
-    def words(count: int) -> str:
-        return " ".join(chance.choices(WORDS, k=count))
-
-    for number in itertools.count(1):
-        part = f"<h2>Part {number}: {words(3)}</h2>" if number % 6 == 1 else ""
-        part += f'<p class="text">{words(40)} <a href="/page/{number}">{words(2)}</a> <em>{words(3)}</em> {words(25)}.</p>'
-        if number % 5 == 0:
-            part += "<ul>" + "".join(f"<li>{words(6)}</li>" for _ in range(4)) + "</ul>"
-        if number % 9 == 0:
-            part += f"<pre><code>def part_{number}():\n    return {number}</code></pre>"
-        if number % 11 == 0:
-            rows = "".join(f"<tr><td>{words(1)}</td><td>{chance.randrange(999)}</td></tr>" for _ in range(5))
-            part += f"<table><tr><th>Name</th><th>Count</th></tr>{rows}</table>"
-        parts.append(part)
-        used += len(part)
-        if used >= size - 150:
-            break
-    parts.append("</article></main><footer><p>All rights reserved</p></footer></body></html>")
-    return "".join(parts).encode()
 
 
 @contextmanager
@@ -70,8 +35,9 @@ def loopback_site() -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # as every real server has it: else a kept connection waits 40 ms for nothing
 
-        def do_GET(self) -> None:  # noqa: N802 - the library's name
+        def do_GET(self) -> None:
             body = pages.get(self.path.split("/")[1], b"")
             self.send_response(200 if body else 404)
             self.send_header("Content-Type", "text/html; charset=utf-8")
@@ -79,7 +45,7 @@ def loopback_site() -> Iterator[str]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, *_: object) -> None:
             """Say nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

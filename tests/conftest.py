@@ -10,7 +10,9 @@ from hypothesis import HealthCheck, settings
 settings.register_profile(
     "project", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "project"))
+# In CI the same examples every time: a verdict there is about the change. New ones are tried on every other machine.
+settings.register_profile("ci", settings.get_profile("project"), derandomize=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "project"))
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from openmanager_core.source.simulated import SimulatedSource
     from openmanager_core.storage.incident import Incident
     from openmanager_core.storage.ledger import Ledger
+    from openmanager_kit.hosting.readiness import Condition
 
 _log = logging.getLogger(__name__)
 _INVENTORY_TTL_S = 15.0
@@ -171,6 +172,15 @@ class Analyst:
     async def status(self) -> SourceStatus:
         """How the source is."""
         return await (await self.source()).status()
+
+    async def condition(self) -> Condition:
+        """Whether questions can be answered, for those who run this server; degraded still answers."""
+        from openmanager_kit.hosting.readiness import Condition
+
+        status = await self.status()
+        age_s = None if status.newest_s is None else max(0.0, await self.now_s() - status.newest_s)
+        breaker = "" if status.breaker == "closed" else f", breaker {status.breaker}"
+        return Condition(status.state != "down", f"{status.kind} {status.state}{breaker}: {status.detail}", age_s)
 
     async def window(self, start: str, end: str, step_s: float = 0.0, *, points: int = 240) -> Window:
         """The window that the two words mean now, on a grid of about `points` instants unless a step is given."""

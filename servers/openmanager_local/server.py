@@ -66,7 +66,7 @@ TOOLS = READING_TOOLS + SIMULATOR_TOOLS
 
 
 def build(settings: ServerSettings, opener: Callable[[SourceSettings], Source] = open_source) -> OpenManagerServer:
-    """Make the server over the source that `opener` opens from the settings; nothing is opened before the first call."""
+    """Make the server over the source that `opener` opens; nothing is opened before the first call."""
     analyst = Analyst(settings.source, settings.home, opener)
     server = OpenManagerServer(
         "openmanager-local",

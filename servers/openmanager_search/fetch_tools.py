@@ -20,7 +20,8 @@ from openmanager_search.reading.reader import Reader
 from openmanager_search.reading.showing import facts_of, fenced, listed, shown, window
 
 MOST_CHARS = 999_999
-_PAGE_S, _ALL_S = 15.0, 28.0
+_PAGE_S = 15.0
+_PROMPT_CHARS = 100_000
 _JOIN = "\n\n[...]\n\n"
 _CURL = "backend curl (posing as a browser) does not exist here: read as what we are"
 
@@ -169,7 +170,8 @@ async def fetch_prompt(url: Annotated[str, Field(description="Address to fetch")
         document = await the_desk(ctx).reader.read(url, by_user=True)
     except FleetError as exc:
         return f"The page could not be read. {exc}"
-    return f"{fenced(document.text)}\n{facts_of(document)}"
+    part, where = window(document.text, 0, _PROMPT_CHARS)
+    return f"{fenced(part)}\n{facts_of(document, where)}"
 
 
 def add_prompts(server: OpenManagerServer) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,11 @@ from openmanager_core.errors import ConfigError
 from openmanager_core.source.settings import SourceSettings
 from openmanager_kit.choosing import Chosen, choose
 from openmanager_kit.limits import Limits
+from openmanager_kit.profile_files import find, read
 from openmanager_kit.settings import CONFIG_VARIABLE, DEFAULT_PROFILE, TABLE
 
 _SECTIONS = sorted({setting.section for setting in TABLE if setting.section})
 _TOP = ("description", "servers", *(setting.name for setting in TABLE if not setting.section))
-_MOST_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,32 @@ class HttpSettings:
     sessions: bool = False
     body_bytes: int = 4 * 1024 * 1024
     requests: int = 512
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRules:
+    """The ``[tools]`` section: which single tools are served.
+
+    Attributes
+    ----------
+    allow
+        Names or patterns with ``*``, as ``tool`` or ``server.tool``; none allows every tool.
+    deny
+        The same; what is denied is not served even if it is allowed.
+    """
+
+    allow: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+
+    def permit(self, server: str, tool: str) -> bool:
+        """Tell whether a tool is served."""
+        allowed = not self.allow or any(matches(rule, server, tool) for rule in self.allow)
+        return allowed and not any(matches(rule, server, tool) for rule in self.deny)
+
+
+def matches(rule: str, server: str, tool: str) -> bool:
+    """Tell whether a rule means this tool."""
+    return fnmatchcase(f"{server}.{tool}" if "." in rule else tool, rule)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +85,8 @@ class Profile:
     read_only: bool = False
     roots: tuple[str, ...] = ()
     trust: tuple[str, ...] = ()
+    tools: ToolRules = field(default_factory=ToolRules)
     sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-
-
-def config_dir() -> Path:
-    """Find the shipped profiles: beside the installed package, or in the checkout."""
-    packaged = Path(__file__).parent / "configs"
-    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "configs"
-
-
-def shipped_profiles() -> list[str]:
-    """Name the profiles that come with the package."""
-    return sorted(path.stem for path in config_dir().glob("*.toml"))
 
 
 def load_profile(name_or_path: str, flags: Mapping[str, Any], environ: Mapping[str, str]) -> Profile:
@@ -90,8 +106,8 @@ def load_profile(name_or_path: str, flags: Mapping[str, Any], environ: Mapping[s
         Names the file and the key, what was said and what is allowed.
     """
     name = name_or_path or environ.get(CONFIG_VARIABLE, "") or DEFAULT_PROFILE
-    file = _file(name)
-    raw = _read(file)
+    file = find(name)
+    raw = read(file)
     servers = _servers(raw, file)
     for key, value in raw.items():
         _check_key(key, value, servers, file)
@@ -111,8 +127,21 @@ def load_profile(name_or_path: str, flags: Mapping[str, Any], environ: Mapping[s
         read_only=chosen["read_only"].value,
         roots=chosen["roots"].value,
         trust=chosen["trust"].value,
+        tools=ToolRules(**_part(chosen, "tools")),
         sections={server: raw.get(server, {}) for server in servers},
     )
+
+
+def settled(name_or_path: str, flags: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Chosen]:
+    """Settle every setting of a profile, with where each value comes from.
+
+    Raises
+    ------
+    ConfigError
+        As `load_profile`.
+    """
+    file = find(name_or_path or environ.get(CONFIG_VARIABLE, "") or DEFAULT_PROFILE)
+    return choose(read(file), file, flags, environ)
 
 
 def _part(chosen: Mapping[str, Chosen], section: str) -> dict[str, Any]:
@@ -126,28 +155,6 @@ def _implied_kind(chosen: Mapping[str, Chosen]) -> str:
         if chosen[key].value and chosen[key].origin in ("flag", "variable") and chosen[key].outranks(kind):
             return implied
     return str(kind.value)
-
-
-def _file(name: str) -> Path:
-    if not name.endswith(".toml") and "/" not in name and "\\" not in name:
-        shipped = shipped_profiles()
-        if name not in shipped:
-            near = get_close_matches(name[:100], shipped, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise ConfigError(f"there is no profile {name!r}: the shipped ones are {', '.join(shipped)}{hint}")
-        return config_dir() / f"{name}.toml"
-    return Path(name).expanduser()
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        if file.stat().st_size > _MOST_BYTES:
-            raise ConfigError(f"{file}: larger than {_MOST_BYTES} bytes")
-        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
-    except OSError as exc:
-        raise ConfigError(f"{file}: cannot be read: {exc.strerror or exc}") from exc
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as exc:
-        raise ConfigError(f"{file}: is not valid TOML: {exc}") from exc
 
 
 def _servers(raw: Mapping[str, Any], file: Path) -> tuple[str, ...]:

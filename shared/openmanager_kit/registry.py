@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from openmanager_core.source.settings import SourceSettings
 from openmanager_kit.limits import Limits
 
 if TYPE_CHECKING:
+    from openmanager_kit.hosting.gateway import Gateway
     from openmanager_kit.profile import Profile
     from openmanager_kit.server import OpenManagerServer
     from openmanager_kit.tools import Tool
@@ -21,6 +23,8 @@ SERVERS: dict[str, str] = {
     "filesystem": "openmanager_filesystem.server",
     "git": "openmanager_git.server",
     "search": "openmanager_search.server",
+    "sequential-thinking": "openmanager_thinking.server",
+    "shadcn-ui": "openmanager_shadcn.server",
 }
 """Server name: module with ``build(settings: ServerSettings) -> OpenManagerServer``, ``TOOLS`` and, for a
 section of its own in a profile, ``Section`` (a frozen pydantic model that forbids extra keys)."""
@@ -28,6 +32,9 @@ section of its own in a profile, ``Section`` (a frozen pydantic model that forbi
 
 WITH_ROOTS = ("filesystem", "git")
 """Servers that only work inside of directories which the user names."""
+
+MAY_HAVE_ROOTS = ("shadcn-ui",)
+"""Servers that work in the working directory unless the user names roots; over HTTP they need one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,8 @@ def settings_for(profile: Profile, name: str) -> ServerSettings:
     """
     if name not in profile.servers:
         raise ConfigError(f"profile {profile.name} does not list {name}; it lists {', '.join(profile.servers)}")
+    if name in MAY_HAVE_ROOTS and profile.http.enabled and not profile.roots:
+        raise ConfigError(f"{name} over HTTP has no working directory of its own: name the project, --root DIR")
     return ServerSettings(
         name=name,
         profile=profile.name,
@@ -90,7 +99,46 @@ def build_server(profile: Profile, name: str) -> OpenManagerServer:
     """
     settings = settings_for(profile, name)
     server: OpenManagerServer = _module(name).build(settings)
+    for tool in server.tools:
+        if not profile.tools.permit(name, tool.name):
+            server.remove_tool(tool.name)
     return server
+
+
+def builder(profile: Profile, name: str, state_key: bytes = b"") -> Callable[[], OpenManagerServer]:
+    """Give what builds one server of a profile, sealed with a key that other workers have too."""
+
+    def build() -> OpenManagerServer:
+        server = build_server(profile, name)
+        if state_key:
+            server.seal_with(state_key)
+        return server
+
+    return build
+
+
+def build_gateway(profile: Profile, state_key: bytes = b"") -> Gateway:
+    """Join every server of a profile; one that cannot be built is missing there, and the gateway says why.
+
+    `state_key`, of 32 bytes, lets several processes continue each other's calls; without one each has its own.
+    """
+    from openmanager_kit.hosting.gateway import Gateway
+    from openmanager_kit.hosting.members import gathered
+
+    members = gathered((name, builder(profile, name, state_key)) for name in profile.servers)
+    gateway = Gateway(members, limits=profile.limits)
+    if state_key:
+        gateway.seal_with(state_key)
+    return gateway
+
+
+def rules_without_tools(profile: Profile) -> list[str]:
+    """Name the rules of ``[tools]`` that mean no tool of the profile: most likely they are misspelt."""
+    from openmanager_kit.profile import matches
+
+    known = [(server, tool.name) for server in profile.servers for tool in tools_of(server)]
+    rules = (*profile.tools.allow, *profile.tools.deny)
+    return [rule for rule in rules if not any(matches(rule, server, tool) for server, tool in known)]
 
 
 def tools_of(name: str) -> tuple[Tool, ...]:

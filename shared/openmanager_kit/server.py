@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from difflib import get_close_matches
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 from mcp.server.caching import CacheableMethod, CacheHint
@@ -20,11 +20,13 @@ from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ToolError
+from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity
 from mcp.server.subscriptions import ToolsListChanged
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
+    CallToolRequestParams,
     CallToolResult,
     Completion,
     CompletionArgument,
@@ -46,13 +48,17 @@ from pydantic.networks import AnyUrl
 
 from openmanager_core.errors import FleetError, JobCancelled
 from openmanager_core.job import use_threads
-from openmanager_kit import cursors, failures, logs
+from openmanager_kit import cursors, failures, logs, plain
 from openmanager_kit import version as distribution_version
 from openmanager_kit.arguments import shown
 from openmanager_kit.calls import BoundTool, Busy, refuse_if_too_large
 from openmanager_kit.limits import Limits
 from openmanager_kit.schemas import Schema
 from openmanager_kit.tools import DEADLINE_S, Tool
+from openmanager_kit.watchers import Call, Watcher, watched
+
+if TYPE_CHECKING:
+    from openmanager_kit.following import Followable
 
 Entry = TypeVar("Entry")
 
@@ -123,6 +129,10 @@ class OpenManagerServer(MCPServer[Any]):
         self._waiting = 0
         self.room: Callable[[], Awaitable[None]] | None = None
         """Set by a transport: waits while its client is so far behind that answers pile up."""
+        self.followable: Followable | None = None
+        """Set by `following.serve_subscriptions`: who looks at what clients follow."""
+        self.watchers: list[Watcher] = []
+        """See each call of a tool; the first is the outermost."""
         self._bound: dict[str, BoundTool] = {}
         self._aliases: dict[str, str] = {}
         with logs.left_alone():
@@ -133,8 +143,15 @@ class OpenManagerServer(MCPServer[Any]):
                 version=distribution_version() if version is None else version,
                 **options,
             )
+        self._lowlevel_server.middleware.append(plain.untouched)
         for tool in tools:
             self.add(tool)
+
+    def seal_with(self, key: bytes) -> None:
+        """Seal what a call asks its client to send back with this key of 32 bytes, which other workers have too."""
+        middleware = self._lowlevel_server.middleware
+        at = next(n for n, one in enumerate(middleware) if isinstance(one, RequestStateBoundary))
+        middleware[at] = RequestStateBoundary(RequestStateSecurity(keys=[key]), default_audience=self.name)
 
     # -- the inventory ---------------------------------------------------------------------------------------
 
@@ -240,10 +257,11 @@ class OpenManagerServer(MCPServer[Any]):
             raise MCPError(code=INVALID_PARAMS, message=f"Unknown tool: {shown(name)}{hint}")
         ctx = context or Context(mcp_server=self, subscriptions=self._subscriptions)
         try:
-            kwargs = bound.arguments.check(arguments)
-            result = await bound.run(kwargs, ctx, self._threads, partial(self._turn, bound))
-            refuse_if_too_large(result, self.limits)
-            return result
+            async with watched(Call(self.name, bound.tool, arguments, ctx), self.watchers):
+                kwargs = bound.arguments.check(arguments)
+                result = await bound.run(kwargs, ctx, self._threads, partial(self._turn, bound))
+                refuse_if_too_large(result, self.limits)
+                return result
         except FleetError as exc:
             raise ToolError(str(exc)) from exc
         except JobCancelled as exc:
@@ -252,6 +270,12 @@ class OpenManagerServer(MCPServer[Any]):
             raise
         except Exception as exc:
             raise ToolError(failures.crash(exc, f"tool {name}")) from exc
+
+    async def _handle_call_tool(
+        self, ctx: ServerRequestContext[Any, Any], params: CallToolRequestParams
+    ) -> CallToolResult | InputRequiredResult:
+        result: CallToolResult | InputRequiredResult = plain.kept_aside(await super()._handle_call_tool(ctx, params))
+        return result
 
     @asynccontextmanager
     async def _turn(self, bound: BoundTool) -> AsyncIterator[None]:

@@ -179,12 +179,20 @@ TABLE: tuple[Setting, ...] = (
         "OPENMANAGER_READ_ONLY",
     ),
     Setting(
-        "roots", "paths", (), "Files and Git: a directory that may be used, DIR:ro for reading only; repeatable",
+        "roots", "paths", (), "Files, Git, shadcn: a directory that may be used, DIR:ro for reading only; repeatable",
         "--root", "OPENMANAGER_ROOTS",
     ),
     Setting(
         "trust", "paths", (), "Git: a directory whose repositories may run their own hooks and filters; repeatable",
         "--trust", "OPENMANAGER_TRUST",
+    ),
+    Setting(
+        "tools.allow", "list", (), "Serve only these tools: tool or server.tool, * stands for anything", "--tools",
+        "OPENMANAGER_TOOLS",
+    ),
+    Setting(
+        "tools.deny", "list", (), "Leave these tools out, even if they are allowed", "--exclude-tools",
+        "OPENMANAGER_EXCLUDE_TOOLS",
     ),
     Setting(
         "limits.calls_per_tool", "int", _L.calls_per_tool, "Calls of one tool that run at the same time",

@@ -116,6 +116,13 @@ def test_any_series_gives_finite_points_inside_it(values: Array) -> None:
         assert np.isfinite([c.before, c.after, c.score_sigma, c.confidence]).all()
 
 
+def test_moves_of_the_smallest_number_are_no_swing() -> None:
+    values = np.full(300, 1.0)
+    values[:250] = np.where(np.arange(250) % 2, 5e-324, 0.0)
+    for c in changepoints(START_S + 60.0 * np.arange(len(values)), values):
+        assert np.isfinite([c.before, c.after, c.score_sigma]).all()
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_the_cutting_is_the_cheapest_there_is(seed: int) -> None:
     rng = np.random.default_rng(seed)

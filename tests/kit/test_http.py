@@ -25,8 +25,9 @@ from mcp.client.streamable_http import streamable_http_client
 from uvicorn.server import ServerState
 
 from openmanager_core.errors import ConfigError
+from openmanager_kit.hosting.binding import bound
 from openmanager_kit.hosting.guard import Guard
-from openmanager_kit.hosting.http import _bound, http_app, token_of
+from openmanager_kit.hosting.http import http_app, token_of
 from openmanager_kit.hosting.impatience import ImpatientProtocol
 from openmanager_kit.profile import HttpSettings
 from openmanager_kit.server import OpenManagerServer
@@ -161,7 +162,7 @@ async def test_the_right_token_opens_both_eras(closed_site: Site, era: str) -> N
 
 
 def test_replies_are_not_held_back_by_the_network_stack() -> None:
-    sock = _bound(HttpSettings(port=0))
+    sock = bound("127.0.0.1", 0)
     try:
         assert sock.proto == socket.IPPROTO_TCP  # what asyncio looks at before it sets TCP_NODELAY
     finally:

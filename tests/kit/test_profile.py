@@ -14,7 +14,8 @@ from openmanager_core.source.settings import SourceSettings
 from openmanager_kit import registry
 from openmanager_kit.choosing import choose
 from openmanager_kit.limits import Limits
-from openmanager_kit.profile import HttpSettings, Profile, load_profile, shipped_profiles
+from openmanager_kit.profile import HttpSettings, Profile, load_profile
+from openmanager_kit.profile_files import shipped_profiles
 from openmanager_kit.registry import SERVERS, build_server, settings_for
 from openmanager_kit.settings import TABLE, Setting, settings_table
 

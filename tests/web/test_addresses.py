@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from openmanager_core.errors import ConfigError, InvalidRequest, NotAllowed
@@ -53,6 +53,7 @@ def test_an_ipv4_address_inside_ipv6_is_judged_as_itself_or_refused(inner: IPv4A
 
 
 @given(st.ip_addresses())
+@example(IPv6Address("::ffff:0:0"))
 def test_a_named_range_holds_mapped_forms_too(address: IPv4Address | IPv6Address) -> None:
     if isinstance(address, IPv4Address):
         mapped = ip_address(f"::ffff:{address}")

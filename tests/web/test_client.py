@@ -13,7 +13,7 @@ import anyio
 import pytest
 from hostile_web import Serve, Site, answer, authority, pages, redirect, site
 
-from openmanager_core.errors import FleetError, NotAllowed, NotFound
+from openmanager_core.errors import ConfigError, FleetError, NotAllowed, NotFound
 from openmanager_kit.web import (
     Blocked,
     Malformed,
@@ -161,6 +161,21 @@ async def test_a_flood_of_header_is_cut_off() -> None:
     assert isinstance(await failure(raw(HEAD + flood + b"\r\n")), TooLarge)
     endless = raw(HEAD, then=lambda writer: for_ever(writer, b"X-Y: zzzzzzzzzzzzzz\r\n" * 500, 0))
     assert isinstance(await failure(endless), TooLarge)
+
+
+async def test_many_short_lines_and_interim_answers_without_end_are_cut_off() -> None:
+    assert isinstance(await failure(raw(HEAD + b"a:b\r\n" * 11_000 + b"\r\n")), TooLarge)
+    assert isinstance(await failure(raw(b"HTTP/1.1 100 Continue\r\n\r\n" * 50_000)), Malformed)
+    assert isinstance(await failure(raw(HEAD + b"x: " + b"y" * 70_000 + b"\r\n\r\n")), TooLarge)
+
+
+async def test_a_few_interim_answers_are_passed_over() -> None:
+    early = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n"
+    async with site(pages({"/": early + answer(b"whole")})) as running:
+        client = client_for(running)
+        for _ in range(2):
+            assert (await client.get(running.url())).body == b"whole"
+        await client.aclose()
 
 
 async def test_a_circle_of_redirects_ends() -> None:
@@ -320,3 +335,27 @@ async def test_tls_is_verified_for_the_name_although_the_address_is_pinned(tmp_p
             await stranger.get(running.url(host="good.example", scheme="https"))
         await client.aclose()
         await stranger.aclose()
+
+
+@pytest.mark.parametrize("proxy", ["socks5://a.example:1", "http://user:pw@a.example", "a.example:3128"])
+def test_a_proxy_that_can_not_be_used_is_refused_at_the_start(proxy: str) -> None:
+    with pytest.raises(ConfigError, match="proxy"):
+        WebPolicy(proxy=proxy)
+
+
+async def test_what_the_environment_names_is_refused_when_it_is_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "socks5://user:secret@a.example")
+    with pytest.raises(Unreachable, match="http_proxy") as caught:
+        await WebClient(WebPolicy(proxy="env")).get("http://b.example/")
+    assert "secret" not in str(caught.value)
+
+
+async def test_certificates_that_can_not_be_read_are_said_so(tmp_path: Path) -> None:
+    for path in (tmp_path / "missing.pem", tmp_path):
+        client = WebClient(WebPolicy(ca_file=str(path)), resolver=_public)
+        with pytest.raises(Unreachable, match="ca_file"):
+            await client.get("https://a.example/")
+
+
+async def _public(host: str, port: int) -> list[str]:
+    return ["8.8.8.8"]

@@ -49,16 +49,14 @@ def decoded(body: bytes, content_type: str = "", *, markup: bool = True) -> tupl
         if body.startswith(mark):
             return body[len(mark) :].decode(name, "replace"), name
     said = _HEADER.search(content_type)
-    names = [said[1]] if said else []
-    if markup:
-        head = body[:_LOOKED_AT]
-        names += [found[1].decode("ascii") for found in (_META.search(head), _XML.match(head)) if found]
-    for number, raw in enumerate(names):
-        name = _known(raw)
-        if number and name.startswith("utf-16"):
-            name = "utf-8"  # it could be read so far, so it is not
-        if name:
-            return _in(body, name)
+    name = _known(said[1]) if said else ""
+    if name:
+        return _in(body, name)
+    head = body[:_LOOKED_AT] if markup else b""
+    for found in (_META.search(head), _XML.match(head)):
+        name = _known(found[1].decode("ascii")) if found else ""
+        if name:  # what says utf-16 in letters of one byte is not
+            return _in(body, "utf-8" if name.startswith("utf-16") else name)
     return _guessed(body)
 
 

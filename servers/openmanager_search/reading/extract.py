@@ -39,6 +39,9 @@ _MAIN = (
 )  # fmt: skip
 _LINK = re.compile(r"^\s*(?:https?:|/|\?|\.|[^:/?#]+(?:$|[/?#])|mailto:)", re.IGNORECASE)
 _BLANK_LINES = re.compile(r"\n{4,}")
+_MARKS = ("", "¶", "#", "§", "🔗", "↑", "^")
+"""What a heading's link to itself, or a note's way back, shows."""
+
 _ENOUGH_SHARE, _FEW_CHARS = 0.25, 200
 _NEEDS_BROWSER = "there is little text: this page may need a browser to show its content"
 
@@ -66,8 +69,9 @@ def extracted(html: str, url: str, mode: Mode = "markdown") -> dict[str, Any]:
         part = _main_part(root)
     text = _written(part, url, base, plain=mode != "markdown")
     if not text:
-        for element in root.iter("noscript"):
-            element.tag = "div"  # what an application's shell shows where no script runs
+        # A page of nothing but a menu; or what an application's shell shows where no script runs.
+        for element in root.iter(*_FURNITURE):
+            element.tag = "div"
         text = _written(root, url, base, plain=mode != "markdown")
     notes = [f"{gone} hidden piece{'s' if gone > 1 else ''} of text removed"] if gone else []
     if len(text) < _FEW_CHARS and html.count("<script") > 0 and len(html) > 20 * len(text):
@@ -104,10 +108,9 @@ def _clean_links(root: Any) -> None:
     """Leave links that can be followed; what they say stays."""
     for element in root.xpath("//a[@href]"):
         href = element.get("href")
-        if not _LINK.match(href):
-            del element.attrib["href"]
-            element.drop_tag()
-        elif len(href) > 2000:
+        if href.startswith("#") and "".join(element.itertext()).strip() in _MARKS:
+            element.drop_tree()
+        elif not _LINK.match(href) or len(href) > 2000:
             element.drop_tag()
     for element in root.xpath("//img"):
         source, words = element.get("src") or "", (element.get("alt") or "").strip()

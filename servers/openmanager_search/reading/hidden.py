@@ -13,7 +13,6 @@ _UNITS = r"(?:px|pt|em|rem|%|ex|ch|vw|vh)?"
 _HIDING = re.compile(
     r"(?:^|;)\s*(?:"
     r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|content-visibility\s*:\s*hidden"
-    rf"|opacity\s*:\s*0?\.?0*[01]?%?\s*(?=!|;|$)|font-size\s*:\s*(?:0*\.\d+|[012](?:\.\d+)?){_UNITS}\s*(?=!|;|$)"
     r"|text-indent\s*:\s*-\s*\d{3,}|(?:margin-left|margin-top|left|top|right|bottom)\s*:\s*-\s*\d{3,}"
     r"|clip\s*:\s*rect\(\s*[01](?:px)?[\s,]+[01](?:px)?[\s,]+[01](?:px)?[\s,]+[01](?:px)?\s*\)"
     r"|clip-path\s*:\s*(?:inset\(\s*(?:50|100)%|circle\(\s*0)|transform\s*:[^;]*scale\w*\(\s*0(?:\.0+)?[\s,)]"
@@ -21,6 +20,9 @@ _HIDING = re.compile(
     r")",
     re.IGNORECASE,
 )
+_OPACITY = re.compile(r"(?:^|[;\s])opacity\s*:\s*(\d*\.?\d+)\s*(%?)", re.IGNORECASE)
+_FONT_SIZE = re.compile(r"(?:^|[;\s])font-size\s*:\s*(\d*\.?\d+)\s*([a-z%]*)", re.IGNORECASE)
+_SMALLEST = {"px": 3.0, "pt": 2.5, "em": 0.25, "rem": 0.25, "%": 25.0, "ex": 0.5, "ch": 0.5, "vw": 0.2, "vh": 0.2}
 _SIZED_AWAY = re.compile(rf"(?:^|;)\s*(?:max-)?(?:height|width)\s*:\s*[01](?:\.0+)?{_UNITS}\s*(?=!|;|$)", re.IGNORECASE)
 _OVERFLOW = re.compile(r"overflow(?:-[xy])?\s*:\s*(?:hidden|clip)", re.IGNORECASE)
 _COLOUR = re.compile(r"(?:^|;)\s*color\s*:\s*([^;!]+)", re.IGNORECASE)
@@ -56,7 +58,12 @@ def without_invisible(text: str) -> str:
 
 def hides(style: str) -> bool:
     """Tell whether an inline style hides its element, its colours aside."""
-    return bool(_HIDING.search(style)) or bool(_SIZED_AWAY.search(style) and _OVERFLOW.search(style))
+    if _HIDING.search(style) or (_SIZED_AWAY.search(style) and _OVERFLOW.search(style)):
+        return True
+    opacity, font = _OPACITY.search(style), _FONT_SIZE.search(style)
+    if opacity is not None and float(opacity[1]) < (10 if opacity[2] else 0.1):
+        return True
+    return font is not None and float(font[1]) < _SMALLEST.get(font[2].lower(), 0.001)
 
 
 def drop_hidden(root: Any) -> int:

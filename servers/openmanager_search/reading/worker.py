@@ -6,6 +6,7 @@ line says. Ends when its input ends, and by an alarm when a job takes too long e
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -66,35 +67,43 @@ def serve(given: BinaryIO, said: BinaryIO) -> None:
     while line := given.readline():
         job = json.loads(line)
         body = given.read(job["size"])
-        signal.alarm(int(job["deadline_s"]) + 2)
+        _alarm(int(job["deadline_s"]) + 2)
         try:
             facts, text = handle(job, body)
         except (MemoryError, RecursionError):
             facts, text = {"unreadable": "the page is too deep or too large to be parsed"}, ""
         except Exception as exc:  # the next page may be fine: this one's failure is its answer
             facts, text = {"failed": type(exc).__name__}, ""
-        signal.alarm(0)
+        _alarm(0)
         data = text.encode("utf-8", "replace")
         facts |= {"size": len(data), "peak_kib": _peak_kib()}
         said.write(json.dumps(facts).encode() + b"\n" + data)
         said.flush()
 
 
-def _peak_kib() -> int:
-    import resource
+def _alarm(after_s: int) -> None:
+    if hasattr(signal, "alarm"):  # not on Windows: there the owner's deadline is all there is
+        signal.alarm(after_s)
 
+
+def _peak_kib() -> int:
+    try:
+        import resource
+    except ImportError:
+        return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak // 1024 if sys.platform == "darwin" else peak
 
 
 def main() -> None:
     """Run as a process: libraries are loaded before the first job comes."""
-    import resource
-
     import openmanager_search.reading.extract  # noqa: F401
 
-    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY_BYTES, MOST_MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY_BYTES, MOST_MEMORY_BYTES))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # What a library prints must not get between the answers.
     said = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

@@ -18,7 +18,7 @@ from openmanager_core.errors import DeadlineExceeded, FleetError
 from openmanager_kit.child import plain_environment
 from openmanager_kit.web import Malformed
 
-_MOST_PEAK_KIB = 500 * 1024
+_MOST_PEAK_KIB = 400 * 1024
 _STREAM_BYTES = 4 * 1024 * 1024
 WORKERS = 2
 """So that a small page does not wait for a large one."""
@@ -51,7 +51,10 @@ class _Worker:
 
     def end(self) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, signal.SIGKILL)
+            if hasattr(os, "killpg"):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            else:
+                self.process.kill()
 
     async def gone(self) -> None:
         """End it, and leave nothing of it behind."""

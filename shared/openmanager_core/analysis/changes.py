@@ -141,7 +141,8 @@ def _swings(x: Array, price: float) -> list[Piece]:
     moves = np.abs(np.diff(x, prepend=x[:1]))
     moves[0] = moves[1]
     typical = max(float(np.median(moves)), float(np.quantile(moves, 0.9)) / 4.0)
-    if typical <= 0:
+    # A quarter of the smallest number is zero, which has no logarithm.
+    if typical < 4.0 * np.finfo(float).tiny:
         return []
     logs = np.log(moves + 0.25 * typical)
     _, long_run = long_run_sigma(logs)

@@ -6,15 +6,22 @@ import argparse
 import importlib
 import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from openmanager_core.errors import ConfigError, FleetError
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "serve": ("openmanager_kit.cli.serve", "Serve one MCP server, over stdio or HTTP"),
+    "serve": ("openmanager_kit.cli.serve", "Serve one MCP server, or a profile's as one, over stdio or HTTP"),
+    "up": ("openmanager_kit.cli.up", "Serve a whole profile over HTTP, and keep it running"),
+    "status": ("openmanager_kit.cli.status", "Ask a running service whether its servers are ready"),
+    "configs": ("openmanager_kit.cli.configs", "List, show, validate, compare and weigh profiles"),
     "client-config": ("openmanager_kit.cli.client_config", "Print what an MCP client needs to know"),
+    "install": ("openmanager_kit.cli.install", "Write the servers of a profile into an MCP client's configuration"),
+    "uninstall": ("openmanager_kit.cli.uninstall", "Take our servers out of an MCP client's configuration"),
+    "restore": ("openmanager_kit.cli.restore", "Undo the last change of an MCP client's configuration"),
     "demo": ("openmanager_local.demo", "Break a simulated fleet and analyse it through MCP, as make run does"),
     "report": ("openmanager_local.report_command", "Report on the fleet: terminal, Markdown or JSON"),
+    "shadcn": ("openmanager_shadcn.mirror", "Fill the cache of the shadcn-ui server ahead: shadcn mirror"),
     "index": ("openmanager_search.index_command", "Make a folder findable for search, without a network"),
     "detect": ("openmanager_kit.cli.detect", "Score one series for anomalies, causally (CSV in, JSON out)"),
     "detect-multi": (
@@ -31,6 +38,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
 """Sub-command: (module with ``add_arguments(parser)`` and ``run(args) -> int``, one line of help)."""
 
 _EXIT_USAGE = 2
+_WITH_DIRECTORIES = "serve"
+"""Its directories may stand behind options too: ``serve filesystem --root A B``."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,6 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.write(f"openmanager {version()}\n")
         return 0
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    parse: Callable[[Sequence[str]], argparse.Namespace] | None = None
     wanted = words[0] if words and words[0] in COMMANDS else None
     for name, (module, text) in COMMANDS.items():
         sub = commands.add_parser(name, help=text.replace("%", "%%"), description=text)
@@ -56,7 +66,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             found = importlib.import_module(module)
             found.add_arguments(sub)
             sub.set_defaults(run=found.run)
-    args = parser.parse_args(words)
+            if name == _WITH_DIRECTORIES:
+                parse = sub.parse_intermixed_args
+    args = parse(words[1:]) if parse is not None else parser.parse_args(words)
     try:
         return int(args.run(args))
     except ConfigError as exc:

@@ -1,23 +1,26 @@
-"""``openmanager serve NAME``: one server, over standard input and output or over HTTP."""
+"""``openmanager serve [NAME]``: one server, or all of a profile as one, over standard input and output or over HTTP."""
 
 from __future__ import annotations
 
 import argparse
-import gc
 import os
 from collections.abc import Mapping
 from typing import Any
 
 from openmanager_core.errors import ConfigError
 from openmanager_kit.cli import options
-from openmanager_kit.registry import WITH_ROOTS
+from openmanager_kit.hosting import tuning
+from openmanager_kit.registry import MAY_HAVE_ROOTS, WITH_ROOTS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("name", metavar="NAME", help="the server, for example openmanager-local")
     parser.add_argument(
-        "directories", metavar="DIR", nargs="*", help="filesystem and git: further roots, as --root takes them"
+        "name", metavar="NAME", nargs="?", default="",
+        help="the server, for example openmanager-local; without one, every server of the profile in one process",
+    )  # fmt: skip
+    parser.add_argument(
+        "directories", metavar="DIR", nargs="*", help="filesystem, git, shadcn-ui: further roots, as --root takes them"
     )
     options.add_config(parser)
     transport = parser.add_mutually_exclusive_group()
@@ -28,24 +31,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until the client leaves or a signal comes."""
-    # Collecting garbage while a thousand modules come in costs a tenth of the start and finds nothing.
-    gc.disable()
+    tuning.starting()
     from openmanager_kit import logs
     from openmanager_kit.profile import load_profile
-    from openmanager_kit.registry import build_server
+    from openmanager_kit.registry import build_gateway, build_server
 
     profile = load_profile(args.config or "", _flags(args), os.environ)
     logs.configure(profile.log_level)
-    server = build_server(profile, args.name)
+    server = build_server(profile, args.name) if args.name else build_gateway(profile)
     if profile.http.enabled:
         from openmanager_kit.hosting.http import serve_http as http
 
-        _collect_again()
+        tuning.serving()
         code = http(server, profile.http)
     else:
         from openmanager_kit.hosting.stdio import serve_stdio
 
-        _collect_again()
+        tuning.serving()
         code = serve_stdio(server)
     from openmanager_kit.hosting.leaving import leave
 
@@ -53,15 +55,10 @@ def run(args: argparse.Namespace) -> int:
     return code
 
 
-def _collect_again() -> None:
-    gc.freeze()
-    gc.enable()
-
-
 def _flags(args: argparse.Namespace) -> Mapping[str, Any]:
     flags = dict(options.flags_of(args))
     if args.directories:
-        if args.name not in WITH_ROOTS:
+        if args.name and args.name not in (*WITH_ROOTS, *MAY_HAVE_ROOTS):
             raise ConfigError(f"{args.name} takes no directories, got {args.directories[0]!r}")
         flags["roots"] = [*(flags.get("roots") or []), *args.directories]
     if args.stdio:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
 from typing import Any
 
 import anyio
@@ -42,7 +42,7 @@ class Guard:
     requests
         Requests in progress at a time; more are told to come back.
     post_only
-        Refuse anything but POST, where there are no sessions to open a stream for.
+        Refuse anything but POST, where there are no sessions to open a stream for, except for `readable` paths.
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class Guard:
         body_s: float = 20.0,
         requests: int = 512,
         post_only: bool = True,
+        readable: Collection[str] = (),
     ) -> None:
         self._app = app
         self._hosts = {host.lower() for host in hosts}
@@ -65,6 +66,7 @@ class Guard:
         self._body_s = body_s
         self._requests = requests
         self._post_only = post_only
+        self._readable = frozenset(readable)
         self._in_progress = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -102,7 +104,7 @@ class Guard:
             if not hmac.compare_digest(_digest(given), self._token):
                 challenge = b'Bearer realm="openmanager", error="invalid_token"'
                 return 401, "the bearer token is not valid", [(b"www-authenticate", challenge)]
-        if self._post_only and scope["method"] != "POST":
+        if self._post_only and scope["method"] != "POST" and scope["path"] not in self._readable:
             return 405, "only POST is served here", [(b"allow", b"POST")]
         return None
 

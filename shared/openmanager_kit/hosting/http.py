@@ -12,15 +12,17 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import anyio
 from mcp.server.mcpserver import MCPServer
 from mcp.server.transport_security import TransportSecuritySettings
+from starlette.applications import Starlette
 
 from openmanager_core.errors import ConfigError
+from openmanager_kit.hosting.binding import base_url, bound
 from openmanager_kit.hosting.guard import (
     LOOPBACK,
     App,
@@ -54,28 +56,51 @@ def http_app(server: MCPServer[Any], settings: HttpSettings, *, token: str = "")
     ConfigError
         If the server would listen beyond this machine without a token or without saying for which hosts.
     """
-    beyond = settings.host not in LOOPBACK
-    if beyond and not token:
+    check_reach(settings, token)
+    return guarded(_with_health(server, endpoint(server, settings, PATH)), settings, token)
+
+
+def check_reach(settings: HttpSettings, token: str) -> None:
+    """Refuse to listen beyond this machine for everybody.
+
+    Raises
+    ------
+    ConfigError
+        If there is no token, or it is not said for which hosts.
+    """
+    if settings.host in LOOPBACK:
+        return
+    if not token:
         raise ConfigError(f"http.host {settings.host} is reachable from outside: set http.token_env")
-    if beyond and not settings.allowed_hosts:
+    if not settings.allowed_hosts:
         raise ConfigError(f"http.host {settings.host} is reachable from outside: set http.allowed_hosts")
+
+
+def endpoint(server: MCPServer[Any], settings: HttpSettings, path: str) -> Starlette:
+    """Serve one server at a path, unguarded; its lifespan has to be entered."""
     # The guard checks Host and Origin on every route; the SDK would only look at its own.
-    inner = server.streamable_http_app(
-        streamable_http_path=PATH,
+    return server.streamable_http_app(
+        streamable_http_path=path,
         stateless_http=not settings.sessions,
         max_sessions=_MOST_SESSIONS,
         session_idle_timeout=_SESSION_IDLE_S,
         max_request_body_size=settings.body_bytes,
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
+
+
+def guarded(app: App, settings: HttpSettings, token: str, readable: Collection[str] = ()) -> Guard:
+    """Put the guard in front; `readable` are the paths that may be got without a session."""
+    beyond = settings.host not in LOOPBACK
     return Guard(
-        _with_health(server, inner),
+        app,
         hosts=[*settings.allowed_hosts, *([] if beyond else loopback_hosts())],
         origins=[*settings.allowed_origins, *([] if beyond else loopback_origins())],
         token=token,
         body_bytes=settings.body_bytes,
         requests=settings.requests,
         post_only=not settings.sessions,
+        readable=readable,
     )
 
 
@@ -105,16 +130,15 @@ def serve_http(
 ) -> int:
     """Serve until a signal comes; the first line on stderr is the address. Gives the exit code, 128 + signal."""
     app = http_app(server, settings, token=token_of(settings, environ))
-    sock = _bound(settings)
-    host, port = sock.getsockname()[:2]
-    url = f"http://{f'[{host}]' if ':' in host else host}:{port}{PATH}"
+    sock = bound(settings.host, settings.port)
+    url = f"{base_url(sock)}{PATH}"
 
     def tell() -> None:
         (announce or _announce)(f"{server.name} listens on {url}\n")
 
     leaving = Leaving()
     try:
-        anyio.run(_run, app, sock, leaving, tell)
+        anyio.run(run_app, app, sock, leaving, tell)
     finally:
         leaving.done()
         sock.close()
@@ -126,7 +150,8 @@ def _announce(line: str) -> None:
     sys.stderr.flush()
 
 
-async def _run(app: App, sock: socket.socket, leaving: Leaving, tell: Callable[[], None]) -> None:
+async def run_app(app: App, sock: socket.socket, leaving: Leaving, tell: Callable[[], None]) -> None:
+    """Serve an application on a bound socket until a signal comes; `tell` is called when it is ready."""
     import uvicorn
 
     from openmanager_kit.hosting.impatience import ImpatientProtocol
@@ -157,20 +182,6 @@ async def _run(app: App, sock: socket.socket, leaving: Leaving, tell: Callable[[
         timeout_graceful_shutdown=1,
     )
     await Quiet(config).serve(sockets=[sock])
-
-
-def _bound(settings: HttpSettings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    # asyncio turns Nagle's delay off only where the protocol is named: without it each reply takes 40 ms.
-    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        if os.name == "posix":  # elsewhere it would let two processes share a port
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((settings.host, settings.port))
-    except OSError as exc:
-        sock.close()
-        raise ConfigError(f"http.host and http.port: cannot listen on {settings.host}:{settings.port}: {exc}") from exc
-    return sock
 
 
 def _with_health(server: MCPServer[Any], app: App) -> App:

@@ -103,7 +103,13 @@ def networks(written: tuple[str, ...]) -> tuple[Network, ...]:
     ValueError
         Naming the first that is none.
     """
-    return tuple(ip_network(text, strict=False) for text in written)
+    found = (ip_network(text, strict=False) for text in written)
+    return tuple(
+        IPv4Network((int(one.network_address) & 0xFFFFFFFF, one.prefixlen - 96))
+        if isinstance(one, IPv6Network) and one.subnet_of(_MAPPED)
+        else one
+        for one in found
+    )
 
 
 def is_within(address: Address, allowed: tuple[Network, ...]) -> bool:

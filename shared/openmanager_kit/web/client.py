@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -10,6 +12,7 @@ from urllib.parse import urljoin
 
 import anyio
 import anyio.lowlevel
+import anyio.to_thread
 
 from openmanager_core.errors import FleetError, InvalidRequest, NotAllowed, NotFound
 from openmanager_core.text import quoted
@@ -161,6 +164,8 @@ class WebClient:
             await pool.aclose()
 
     async def _once(self, target: Target, given: Mapping[str, str], limits: WebLimits) -> Page:
+        if "httpcore2" not in sys.modules:  # 80 ms that need not hold up anybody else
+            await anyio.to_thread.run_sync(importlib.import_module, "openmanager_kit.web.wire")
         import httpcore2
 
         pool = await self._pool(target.scheme)
@@ -211,7 +216,9 @@ class WebClient:
 
         from openmanager_kit.web.wire import CheckedNetwork, system_resolver, tls_context
 
-        context = tls_context(self.policy.ca_file) if scheme == "https" else None
+        context = await anyio.to_thread.run_sync(tls_context, self.policy.ca_file) if scheme == "https" else None
+        if scheme in self._pools:  # somebody else was quicker
+            return self._pools[scheme]
         proxy = self._proxy(scheme)
         authority = target_of(proxy).authority if proxy else ""
         self._pools[scheme] = httpcore2.AsyncConnectionPool(
@@ -229,7 +236,13 @@ class WebClient:
             return self.policy.proxy
         from urllib.request import getproxies
 
-        return getproxies().get(scheme, "")
+        found = getproxies().get(scheme, "")
+        try:
+            return found and target_of(found).url
+        except InvalidRequest:
+            raise Unreachable(
+                f"the variable {scheme}_proxy holds no http address without credentials", hint="proxy in the profile"
+            ) from None
 
 
 def _redirected(target: Target, location: str) -> Target:

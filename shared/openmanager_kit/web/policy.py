@@ -75,6 +75,11 @@ class WebPolicy:
             networks(self.allow_private)
         except ValueError as exc:
             raise ConfigError(f"allow_private holds what is no range of addresses: {exc}") from exc
+        if self.proxy and self.proxy != "env":
+            try:
+                target_of(self.proxy)
+            except InvalidRequest as exc:
+                raise ConfigError(f"proxy must be env or an http address without credentials: {exc.message}") from exc
 
     @cached_property
     def private(self) -> tuple[Network, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -15,7 +16,7 @@ from httpcore2._backends.anyio import AnyIOStream
 
 from openmanager_core.errors import NotAllowed
 from openmanager_kit.web.addresses import Address, is_within, parsed, special_use
-from openmanager_kit.web.failures import Unreachable
+from openmanager_kit.web.failures import Malformed, TooLarge, Unreachable
 from openmanager_kit.web.policy import WebPolicy
 
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -23,6 +24,9 @@ Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 
 _MOST_ADDRESSES = 32
 _TRIED = 4
+_END_OF_HEAD, _INTERIM = re.compile(rb"\r?\n\r?\n"), re.compile(rb"HTTP/1\.[01] 1(?!01)")
+MOST_HEADER_BYTES = 64 * 1024
+_MOST_HEADER_LINES, _MOST_INTERIM = 1_000, 20
 
 
 async def system_resolver(host: str, port: int) -> list[str]:
@@ -57,9 +61,9 @@ class CheckedNetwork(AsyncNetworkBackend):
             share_s = None if timeout is None else timeout / min(len(addresses), _TRIED)
             for address in addresses[: _TRIED - 1]:
                 with contextlib.suppress(OSError), anyio.move_on_after(share_s):
-                    return AnyIOStream(await anyio.connect_tcp(str(address), port))
+                    return WatchedStream(await anyio.connect_tcp(str(address), port))
             try:
-                return AnyIOStream(await anyio.connect_tcp(str(addresses[-1]), port))
+                return WatchedStream(await anyio.connect_tcp(str(addresses[-1]), port))
             except OSError:
                 raise Unreachable(
                     f"{host} does not accept connections on port {port}", hint="check the address, or again later"
@@ -101,6 +105,69 @@ class CheckedNetwork(AsyncNetworkBackend):
         await anyio.sleep(seconds)
 
 
+class WatchedStream(AnyIOStream):
+    """A connection whose headers are judged before the HTTP library sees them.
+
+    The library takes a header of many short lines, or thousands of interim answers, in one go, and everything else
+    waits meanwhile.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        super().__init__(stream)
+        self._head: bytearray | None = bytearray()
+        self._interim = 0
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Send; what is read next begins with a header."""
+        self._head, self._interim = bytearray(), 0
+        await super().write(buffer, timeout)
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Receive.
+
+        Raises
+        ------
+        TooLarge
+            If the header has too many bytes or lines.
+        Malformed
+            If interim answers go on and on.
+        """
+        data = await super().read(max_bytes, timeout)
+        if self._head is not None:
+            self._judge(data)
+        return data
+
+    def _judge(self, data: bytes) -> None:
+        head = self._head
+        assert head is not None
+        head += data
+        while (end := _END_OF_HEAD.search(head)) is not None:
+            _judge_size(head[: end.end()])
+            if not _INTERIM.match(head):
+                self._head = None
+                return
+            self._interim += 1
+            if self._interim > _MOST_INTERIM:
+                raise Malformed("the server sends interim answers and no end", hint="another source")
+            del head[: end.end()]
+        _judge_size(head)
+
+    async def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> AsyncNetworkStream:
+        """Go on in TLS, watched as well."""
+        stream = await super().start_tls(ssl_context, server_hostname, timeout)
+        assert isinstance(stream, AnyIOStream)
+        return WatchedStream(stream._stream)
+
+
+def _judge_size(head: bytearray) -> None:
+    if len(head) > MOST_HEADER_BYTES or head.count(b"\n") > _MOST_HEADER_LINES:
+        raise TooLarge(
+            f"the header has more than {MOST_HEADER_BYTES} bytes or {_MOST_HEADER_LINES} lines", hint="another source"
+        )
+
+
 class _as_timeout:  # noqa: N801 - reads as a word
     """Turn the time-out of a scope into the library's."""
 
@@ -120,6 +187,9 @@ def tls_context(ca_file: str) -> ssl.SSLContext:
     if ca_file not in _CONTEXTS:
         context = httpcore2.default_ssl_context()
         if ca_file:
-            context.load_verify_locations(ca_file)
+            try:
+                context.load_verify_locations(ca_file)
+            except (OSError, ssl.SSLError):
+                raise Unreachable("ca_file of the profile can not be read", hint="a file of PEM certificates") from None
         _CONTEXTS[ca_file] = context
     return _CONTEXTS[ca_file]

@@ -1,0 +1,97 @@
+"""One worker of ``openmanager up``: serves the whole profile on a socket that its supervisor opened."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import threading
+
+from openmanager_core.errors import ConfigError
+from openmanager_kit.hosting import tuning
+from openmanager_kit.hosting.orders import Orders
+
+BEAT_S = 1.0
+READY = b"r"
+ALIVE = b"."
+EXIT_CONFIG = 2
+
+
+def main() -> int:
+    """Serve until a signal comes or the supervisor is gone."""
+    tuning.starting()
+    orders = Orders.read(sys.stdin.buffer.readline())
+    try:
+        code = _serve(orders)
+    except ConfigError as exc:
+        sys.stderr.write(f"openmanager: {exc}\n")
+        return EXIT_CONFIG
+    from openmanager_kit.hosting.leaving import leave
+
+    leave(code)
+    return code
+
+
+def _serve(orders: Orders) -> int:
+    import anyio
+
+    from openmanager_kit import logs
+    from openmanager_kit.hosting.http import run_app, token_of
+    from openmanager_kit.hosting.leaving import Leaving
+    from openmanager_kit.hosting.metrics import Metrics
+    from openmanager_kit.hosting.service import service_app
+    from openmanager_kit.profile import load_profile
+    from openmanager_kit.registry import build_gateway
+
+    profile = load_profile(orders.config, orders.flags, os.environ)
+    logs.configure(profile.log_level)
+    gateway = build_gateway(profile, bytes.fromhex(orders.state_key))
+    app = service_app(gateway, profile.http, token_of(profile.http, os.environ), Metrics(orders.starts))
+    sock = socket.socket(fileno=orders.socket)
+    leaving = Leaving()
+    threading.Thread(target=_watch_supervisor, daemon=True).start()
+    tuning.serving()
+
+    async def run() -> None:
+        beating: asyncio.Task[None] | None = None
+
+        def tell() -> None:
+            nonlocal beating
+            os.write(orders.beat, READY)
+            beating = asyncio.get_running_loop().create_task(_beat(orders.beat))
+
+        await run_app(app, sock, leaving, tell)
+        if beating is not None:
+            beating.cancel()
+
+    try:
+        anyio.run(run)
+    finally:
+        leaving.done()
+    return leaving.code
+
+
+async def _beat(fd: int) -> None:
+    """Show that the event loop turns."""
+    os.set_blocking(fd, False)
+    while True:
+        try:
+            os.write(fd, ALIVE)
+        except BlockingIOError:
+            pass  # the supervisor is busy and will read that we live
+        except OSError:
+            return
+        await asyncio.sleep(BEAT_S)
+
+
+def _watch_supervisor() -> None:
+    """End this process when the supervisor's end of standard input closes, however it died."""
+    while sys.stdin.buffer.read(4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
