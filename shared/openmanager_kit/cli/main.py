@@ -19,7 +19,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "install": ("openmanager_kit.cli.install", "Write the servers of a profile into an MCP client's configuration"),
     "uninstall": ("openmanager_kit.cli.uninstall", "Take our servers out of an MCP client's configuration"),
     "restore": ("openmanager_kit.cli.restore", "Undo the last change of an MCP client's configuration"),
-    "demo": ("openmanager_local.demo", "Break a simulated fleet and analyse it through MCP, as make run does"),
+    "demo": (
+        "openmanager_kit.cli.demo",
+        "Ask every server of the development profile something, then analyse a broken fleet (make run)",
+    ),
     "report": ("openmanager_local.report_command", "Report on the fleet: terminal, Markdown or JSON"),
     "shadcn": ("openmanager_shadcn.mirror", "Fill the cache of the shadcn-ui server ahead: shadcn mirror"),
     "index": ("openmanager_search.index_command", "Make a folder findable for search, without a network"),
