@@ -17,6 +17,7 @@ from mcp_types import CallToolResult, Tool
 
 _METHOD = "tools/call"
 _FIELD = "structuredContent"
+_LIST = "tools/list"
 _TOOLS = "tools"
 _MOST_LISTS = 16
 _kept: ContextVar[list[dict[str, Any]] | None] = ContextVar("openmanager_plain", default=None)
@@ -43,6 +44,8 @@ class ShapedLists:
 
     async def through(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> Any:
         """Let a list pass, and remember what became of it."""
+        if ctx.method != _LIST:
+            return await call_next(ctx)
         listed: list[list[Tool]] = []
         token = _listed.set((self, ctx.protocol_version, listed))
         try:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 from mcp.server.caching import CacheableMethod, CacheHint
-from mcp.server.context import CallNext, ServerRequestContext
+from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ToolError
@@ -145,8 +145,7 @@ class OpenManagerServer(MCPServer[Any]):
                 version=distribution_version() if version is None else version,
                 **options,
             )
-        self._lists = plain.ShapedLists()
-        self._lowlevel_server.middleware += [plain.untouched, self._shaped_lists]
+        self._lowlevel_server.middleware += [plain.untouched, plain.ShapedLists().through]
         for tool in tools:
             self.add(tool)
 
@@ -263,11 +262,7 @@ class OpenManagerServer(MCPServer[Any]):
             async with watched(Call(self.name, bound.tool, arguments, ctx), self.watchers):
                 kwargs = bound.arguments.check(arguments)
                 sharing = self._sharing if bound.tool.shared else None
-                try:
-                    result = await bound.run(kwargs, ctx, self._threads, partial(self._turn, bound), sharing)
-                finally:
-                    if not bound.tool.read_only:
-                        self._sharing.forget()
+                result = await bound.run(kwargs, ctx, self._threads, partial(self._turn, bound), sharing)
                 if sharing is not None and self.room is not None:
                     await self.room()
                 refuse_if_too_large(result, self.limits)
@@ -302,6 +297,8 @@ class OpenManagerServer(MCPServer[Any]):
                 await self.room()
             yield
         finally:
+            if not bound.tool.read_only:
+                self._sharing.forget()
             bound.turn.release()
 
     # -- resources and prompts -------------------------------------------------------------------------------
@@ -373,9 +370,6 @@ class OpenManagerServer(MCPServer[Any]):
     ) -> ListToolsResult:
         page, after = self._page(await self.list_tools(), params, "tools")
         return ListToolsResult(tools=plain.ShapedLists.shape(page), next_cursor=after)
-
-    async def _shaped_lists(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> Any:
-        return await (self._lists.through(ctx, call_next) if ctx.method == "tools/list" else call_next(ctx))
 
     async def _handle_list_resources(
         self, ctx: ServerRequestContext[Any, Any], params: PaginatedRequestParams | None

@@ -16,7 +16,7 @@ def test_the_demo_answers_every_question(tmp_path: Path) -> None:
         "Connected over stdio, ",
         "6 of 6: shadcn-ui",
         "Look at the database first.",
-        "notes/.git",
+        "Made an empty repository",
         "thoughtHistoryLength",
         "npx shadcn@latest add @shadcn/button",
         "slow_dependency on cluster database-production",
