@@ -143,7 +143,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         figures["all peers"] = summed([figures[name] for name in peers])
     bare = figures["bare SDK server"]
     sys.stdout.write(
-        f"{'':<42} {'CPU ms':>7} {'ratio':>6} {'wall ms':>8} {'RSS MB':>7} {'ratio':>6} {'processes':>10} {'tools':>6}\n"
+        f"{'':<42} {'CPU ms':>7} {'ratio':>6} {'wall ms':>8} {'RSS MB':>7} {'ratio':>6}"
+        f" {'processes':>10} {'tools':>6}\n"
     )
     for name, seen in figures.items():
         sys.stdout.write(

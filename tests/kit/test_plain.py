@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from mcp.client import Client
+from mcp_types import JSONRPCResponse
 from mcp_types import Tool as ListedTool
 
+from openmanager_kit.plain import Pieces, Written
 from openmanager_kit.server import OpenManagerServer
 from openmanager_kit.tools import reads
 
@@ -46,7 +50,7 @@ async def test_a_list_is_the_same_each_time_and_follows_what_is_shown_and_added(
     server.shown = 1
     assert await listed(server, mode) == first[:1]
     server.shown = 3
-    server.add_tool(listed, name="third", description="Say a third thing.")
+    server.add(replace(reads(other, "Third"), name="third"))
     third = await listed(server, mode)
     assert third[:2] == first and third[2]["name"] == "third"
     server.remove_tool("echo")
@@ -70,3 +74,14 @@ async def test_pages_are_shaped_one_by_one() -> None:
             assert [tool.name for tool in page.tools] == ["echo"] and page.next_cursor
             page = await client.list_tools(cursor=page.next_cursor)
             assert [tool.name for tool in page.tools] == ["other"]
+
+
+def test_a_mark_is_replaced_by_the_bytes_the_sdk_would_write_and_nothing_else_is() -> None:
+    value = {"text": "größe \ud800 \n", "none": None, "rows": [{"a": None, "b": 1.5}], "empty": {}}
+    reply = JSONRPCResponse(jsonrpc="2.0", id=1, result={"structuredContent": value})
+    usual = json.dumps(reply.model_dump(mode="json", by_alias=True, exclude_none=True), separators=(",", ":"))
+    pieces = Pieces()
+    mark = pieces.mark(Written(value))
+    marked = json.dumps({"jsonrpc": "2.0", "id": 1, "result": {"structuredContent": mark}}, separators=(",", ":"))
+    assert pieces.put_in(marked.encode()) == usual.encode()
+    assert Pieces().put_in(marked.encode()) == marked.encode()

@@ -31,6 +31,7 @@ from openmanager_kit.hosting.guard import (
     QUICK,
     App,
     Guard,
+    Message,
     Receive,
     Scope,
     Send,
@@ -38,6 +39,7 @@ from openmanager_kit.hosting.guard import (
     loopback_origins,
 )
 from openmanager_kit.hosting.leaving import Leaving, on_signals
+from openmanager_kit.plain import Pieces
 from openmanager_kit.profile import HttpSettings
 
 PATH = "/mcp"
@@ -114,7 +116,29 @@ class _Choice:
         if self._plain is None:  # it runs by now, with everything that a request needs
             self._plain = copy.copy(self._manager)
             self._plain.json_response = True
-        await self._plain._handle_request(scope, receive, send)
+        pieces = Pieces()
+        with pieces.wanted():
+            await self._plain._handle_request(scope, receive, _completing(pieces, send))
+
+
+def _completing(pieces: Pieces, send: Send) -> Send:
+    """Put what was written down before into a reply; it comes as one start and one body."""
+    held: list[Message] = []
+
+    async def complete(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            held.append(message)
+            return
+        start = held.pop()
+        body = message["body"]
+        if pieces:
+            body = pieces.put_in(body)
+            headers = [pair for pair in start["headers"] if pair[0] != b"content-length"]
+            start = {**start, "headers": [*headers, (b"content-length", b"%d" % len(body))]}
+        await send(start)
+        await send({**message, "body": body})
+
+    return complete
 
 
 def _is_modern(scope: Scope) -> bool:

@@ -32,8 +32,9 @@ class ImpatientProtocol(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Take bytes; wait on while they do not complete a head."""
         super().data_received(data)
-        if self.scope is not None and GONE not in self.scope:  # its task has not begun
-            self._gone = self.scope[GONE] = []  # type: ignore[typeddict-unknown-key]
+        scope: dict[str, Any] | None = self.scope  # type: ignore[assignment]
+        if scope is not None and GONE not in scope:  # its task has not begun
+            self._gone = scope[GONE] = []
         if self.conn.their_state is h11.IDLE:
             self._wait_for_head()
         else:
