@@ -58,15 +58,15 @@ _SERVERS = 30
 
 
 @contextlib.contextmanager
-def bare(workers: int, folder: Path, *words: str) -> Iterator[int]:
-    """Run the bare server; gives its port."""
+def bare(workers: int, folder: Path, *words: str) -> Iterator[tuple[int, int]]:
+    """Run the bare server; gives its process's number and its port."""
     script = folder / "bare.py"
     script.write_text(BARE, encoding="utf-8")
     command = [sys.executable, str(script), str(workers), *words]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
     assert process.stdout is not None
     try:
-        yield int(process.stdout.readline())
+        yield process.pid, int(process.stdout.readline())
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
@@ -149,18 +149,30 @@ async def _kill(process: subprocess.Popen[str], every_s: float, killed: list[int
             killed.append(1)
 
 
-async def cheap_only(port: int, path: str, mix: list[tuple[Ask, float]], clients: int, seconds: float) -> float:
-    """Give the answers per second."""
+def cpu_s(pid: int) -> float:
+    """Give the CPU seconds of a process and of its children."""
+    family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    return sum(times.user + times.system for times in (one.cpu_times() for one in family))
+
+
+async def cheap_only(
+    pid: int, port: int, path: str, mix: list[tuple[Ask, float]], clients: int, seconds: float
+) -> tuple[float, float]:
+    """Give the answers per second, and the server's CPU seconds for each, which a busy machine changes little."""
     crowd = Crowd(_HOST, port, path, mix, seed=3)
     await crowd.run(clients, seconds / 4)  # everybody is connected, everything is loaded
     crowd = Crowd(_HOST, port, path, mix, seed=4)
+    before_s = cpu_s(pid)
     took_s = await crowd.run(clients, seconds)
+    each_s = (cpu_s(pid) - before_s) / crowd.tally.answered()
     assert not crowd.tally.wrong, crowd.tally.wrong[:3]
     names = [ask.name for ask, _ in mix]
     p50, p99 = (crowd.tally.quantile(names, q) * 1e3 for q in (0.5, 0.99))
     rate = crowd.tally.answered() / took_s
-    sys.stdout.write(f"  {rate:8.0f} answers/s   p50 {p50:6.0f} ms   p99 {p99:6.0f} ms\n")
-    return rate
+    sys.stdout.write(
+        f"  {rate:8.0f} answers/s   p50 {p50:6.0f} ms   p99 {p99:6.0f} ms   CPU {each_s * 1e3:.2f} ms an answer\n"
+    )
+    return rate, each_s
 
 
 async def mixed(
@@ -208,20 +220,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     short = max(3.0, min(20.0, args.seconds / 4))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        echo_rate = 0.0
+        echo_rate = echo_s = 0.0
         if not args.no_bare:
-            with bare(args.workers, folder, *([] if args.bare_sse else ["json"])) as port:
+            with bare(args.workers, folder, *([] if args.bare_sse else ["json"])) as (pid, port):
                 echo = tool("echo", lambda result: b'"hello"' in result, text="hello")
                 time.sleep(2)
                 sys.stdout.write(f"bare SDK echo server, {args.clients} clients\n")
-                echo_rate = asyncio.run(cheap_only(port, "/mcp", [(echo, 1.0)], args.clients, short))
+                asked = cheap_only(pid, port, "/mcp", [(echo, 1.0)], args.clients, short)
+                echo_rate, echo_s = asyncio.run(asked)
         with ours(args.workers, folder, args.config) as (process, port):
             time.sleep(2)
             cheap, analytic = asyncio.run(our_calls(port, args.path))
             if not args.no_bare:
                 sys.stdout.write("ours, cheap calls only\n")
-                rate = asyncio.run(cheap_only(port, args.path, cheap, args.clients, short))
-                sys.stdout.write(f"  ratio {rate / echo_rate:.2f}\n")
+                asked = cheap_only(process.pid, port, args.path, cheap, args.clients, short)
+                rate, each_s = asyncio.run(asked)
+                sys.stdout.write(f"  ratio {rate / echo_rate:.2f} by answers, {echo_s / each_s:.2f} by CPU\n")
             sys.stdout.write("ours, cheap and analytic calls\n")
             asyncio.run(mixed(args, process, port, cheap + analytic))
     return 0
