@@ -178,10 +178,16 @@ class Analyst:
 
     async def moment(self) -> tuple[int, str]:
         """What makes an answer old, beside its age: the source's clock has moved on, or its breaker."""
-        now = time.monotonic()
-        if self._moment is None or now >= self._moment[0] + _MOMENT_FOR_S:
-            moment = int(await self.now_s() // _ANSWERS_FOR_S), (await self.status()).breaker
-            self._moment = (now, moment)
+        known = self.known_moment()
+        if known is None:
+            known = int(await self.now_s() // _ANSWERS_FOR_S), (await self.status()).breaker
+            self._moment = (time.monotonic(), known)
+        return known
+
+    def known_moment(self) -> tuple[int, str] | None:
+        """The same, if it was found out just now."""
+        if self._moment is None or time.monotonic() >= self._moment[0] + _MOMENT_FOR_S:
+            return None
         return self._moment[1]
 
     async def condition(self) -> Condition:

@@ -123,6 +123,11 @@ class BoundTool:
         FleetError
             What the tool raised.
         """
+        asked = repr(sorted(kwargs.items())) if sharing is not None else ""
+        if sharing is not None and (known := getattr(state_of(ctx), "known_moment", None)) is not None:
+            kept = sharing.kept((self.tool.name, known(), asked))
+            if kept is not None:
+                return kept
         progress = Progress(ctx.report_progress)
         report = progress.report if _is_request(ctx) else None
         use_threads(threads)
@@ -136,8 +141,7 @@ class BoundTool:
                 with anyio.move_on_after(self.tool.deadline_s):
                     if sharing is None:
                         return await work()
-                    key = (self.tool.name, await _moment(ctx), repr(sorted(kwargs.items())))
-                    return await sharing.get(key, work, report)
+                    return await sharing.get((self.tool.name, await _moment(ctx), asked), work, report)
         finally:
             progress.stop()
         raise DeadlineExceeded(

@@ -65,15 +65,22 @@ class Sharing(Generic[T]):
         self._weight = 0
         self._flights.clear()
 
+    def kept(self, key: Hashable) -> T | None:
+        """Give the answer to `key` if it is kept."""
+        kept = self._kept.get(key)
+        if kept is None or self._clock() >= kept.until_s:
+            return None
+        self.hits += 1
+        return kept.answer
+
     async def get(self, key: Hashable, make: Callable[[], Awaitable[T]], listener: Listener | None = None) -> T:
         """Give the answer to `key`: kept, in the making, or made now.
 
         `make` runs as a job of its own, which ends when nobody waits for it any more; `listener` hears its progress.
         """
-        kept = self._kept.get(key)
-        if kept is not None and self._clock() < kept.until_s:
-            self.hits += 1
-            return kept.answer
+        kept = self.kept(key)
+        if kept is not None:
+            return kept
         flight = self._flights.get(key)
         if flight is None:
             flight = self._begin(key, make)
