@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -143,4 +142,4 @@ def test_what_the_image_runs_becomes_healthy(tmp_path: Path) -> None:
     without = {k: v for k, v in environ.items() if k != "OPENMANAGER_TOKEN"}
     refused = subprocess.run(command, capture_output=True, text=True, env=without, timeout=50)
     assert refused.returncode == 2 and "OPENMANAGER_TOKEN" in refused.stderr
-    assert os.listdir(work) == []
+    assert list(work.iterdir()) == []

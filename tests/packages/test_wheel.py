@@ -10,6 +10,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+import anyio
 import pytest
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters
@@ -42,14 +43,14 @@ def test_the_wheel_holds_every_module_and_profile_and_nothing_else(wheel: Path) 
 
 
 def test_the_source_archive_holds_what_tests_and_packages_need(tmp_path: Path) -> None:
-    names = {name.split("/", 1)[1] for name in tarfile.open(build("sdist", tmp_path)).getnames() if "/" in name}
+    with tarfile.open(build("sdist", tmp_path)) as archive:
+        names = {name.split("/", 1)[1] for name in archive.getnames() if "/" in name}
     wanted = {"pyproject.toml", "server.json", "packaging/manifest.toml", "tools/package.py", "Makefile", "LICENSE",
               "requirements.lock", "configs/minimal.toml", "tests/conftest.py", "README.ko.md"}  # fmt: skip
     assert wanted <= names
 
 
-@pytest.mark.anyio
-async def test_the_wheel_works_where_nothing_else_of_ours_is(wheel: Path, tmp_path: Path) -> None:
+def test_the_wheel_works_where_nothing_else_of_ours_is(wheel: Path, tmp_path: Path) -> None:
     venv = tmp_path / "venv"
     subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True, timeout=50)
     python = venv / "bin/python"
@@ -71,5 +72,9 @@ async def test_the_wheel_works_where_nothing_else_of_ours_is(wheel: Path, tmp_pa
     assert Path(said(str(python), "-c", "import openmanager_kit; print(openmanager_kit.__file__)")).is_relative_to(site)
     assert "development" in said(program, "configs", "list")
     parameters = StdioServerParameters(command=program, args=["serve", "--config", "minimal"], env=environ)
+    assert "fleet_overview" in anyio.run(tools_of, parameters)
+
+
+async def tools_of(parameters: StdioServerParameters) -> set[str]:
     async with Client(parameters) as client:
-        assert "fleet_overview" in {tool.name for tool in (await client.list_tools()).tools}
+        return {tool.name for tool in (await client.list_tools()).tools}
