@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import anyio
 
@@ -81,7 +82,7 @@ def _profile(wanted: Wanted, profile: Profile) -> list[Finding]:
         found.append(Finding("profile", "roots", "ok", text, said("they do not start without one: give --root DIR")))
     for root in profile.roots:
         folder = root.removesuffix(":ro").removesuffix(":rw")
-        if not os.path.isdir(folder):
+        if not Path(folder).is_dir():
             text = said("is no folder")
             found.append(Finding("profile", folder, "failure", text, said("make it, or change roots")))
     token = profile.http.token_env
@@ -200,7 +201,9 @@ def _told(server: str, probes: Sequence[Probe]) -> Finding:
     versions = ", ".join(dict.fromkeys(sorted(probe.version for probe in probes)))
     over = ", ".join(dict.fromkeys(probe.transport for probe in probes))
     first = [probe.seconds for probe in probes if probe.transport == "stdio"]
-    text = said("{count} tools over {transports}, protocol {versions}", count=counts.pop(), transports=over, versions=versions)
+    text = said(
+        "{count} tools over {transports}, protocol {versions}", count=counts.pop(), transports=over, versions=versions
+    )
     if first:
         text += said(", started in {seconds} s", seconds=f"{min(first):.1f}")
     return Finding("servers", server, "ok", text)

@@ -75,5 +75,8 @@ def as_text(findings: list[Finding], seconds: float) -> str:
             if row.advice:
                 lines.append(f"        -> {row.advice}")
     counts = {state: sum(finding.state == state for finding in findings) for state in EXIT_CODES}
-    lines += ["", said("{ok} ok, {warning} warnings, {failure} failures, in {seconds} s", **counts, seconds=f"{seconds:.1f}")]
+    lines += [
+        "",
+        said("{ok} ok, {warning} warnings, {failure} failures, in {seconds} s", **counts, seconds=f"{seconds:.1f}"),
+    ]
     return "\n".join(lines) + "\n"

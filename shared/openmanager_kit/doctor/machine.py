@@ -43,10 +43,8 @@ def _sdk() -> Finding:
     numbers = tuple(int(part) for part in here.split(".")[:2] if part.isdigit())
     if (2, 3) <= numbers < (3,):
         return Finding("machine", "MCP SDK", "ok", here)
-    return Finding(
-        "machine", "MCP SDK", "failure", said("{here}, but {least} up to {most} is needed", here=here, least=_SDK[0], most=_SDK[1]),
-        said("install the package again: it brings the right one"),
-    )  # fmt: skip
+    text = said("{here}, but {least} up to {most} is needed", here=here, least=_SDK[0], most=_SDK[1])
+    return Finding("machine", "MCP SDK", "failure", text, said("install the package again: it brings the right one"))
 
 
 async def _program(name: str, path: str | None, needed: bool) -> Finding:
@@ -84,13 +82,15 @@ def check_state(home: Path) -> list[Finding]:
         found.append(Finding("state", subject, "warning", text, f"chmod 700 {home}"))
     else:
         found.append(Finding("state", subject, "ok", said("can be written, by nobody else")))
-    free = shutil.disk_usage(there).free
+    return [*found, space(shutil.disk_usage(there).free)]
+
+
+def space(free: int) -> Finding:
+    """Judge the bytes that are free on the disk of the state folder."""
     text = said("{size} MB free", size=free // 1024**2)
     advice = said("make room: incidents and thoughts cannot be kept on a full disk")
     if free < _TOO_LITTLE_BYTES:
-        found.append(Finding("state", said("disk"), "failure", text, advice))
-    elif free < _LITTLE_BYTES:
-        found.append(Finding("state", said("disk"), "warning", text, advice))
-    else:
-        found.append(Finding("state", said("disk"), "ok", text))
-    return found
+        return Finding("state", said("disk"), "failure", text, advice)
+    if free < _LITTLE_BYTES:
+        return Finding("state", said("disk"), "warning", text, advice)
+    return Finding("state", said("disk"), "ok", text)

@@ -20,7 +20,7 @@ import anyio
 from openmanager_core.text import visible
 from openmanager_kit.child import Child, child
 from openmanager_kit.doctor.portability import Listed
-from openmanager_kit.wording import said
+from openmanager_kit.wording import VARIABLE, said
 
 Era = Literal["2025", "2026"]
 ERAS: tuple[Era, ...] = ("2025", "2026")
@@ -65,7 +65,7 @@ class Launching:
     @property
     def environ(self) -> dict[str, str]:
         """What a client passes on, without byte code written beside the modules; a token that is not set is made up."""
-        environ = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8"}
+        environ = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", VARIABLE: "en"}
         environ.pop("OPENMANAGER_CONFIG", None)
         if self.token_env:
             environ.setdefault(self.token_env, _MADE_UP)
@@ -170,7 +170,9 @@ async def _address(running: Child, patience_s: float) -> str:
                 return line.split()[-1].removesuffix("/mcp")
         if running.code is not None:
             await anyio.sleep(0.1)  # its last words may still be on their way
-            raise NotServed(_last(running.said.decode("utf-8", "replace")) or said("exit code {code}", code=running.code))
+            raise NotServed(
+                _last(running.said.decode("utf-8", "replace")) or said("exit code {code}", code=running.code)
+            )
         await anyio.sleep(0.05)
     raise NotServed(said("did not listen within {seconds} s", seconds=f"{patience_s:g}"))
 

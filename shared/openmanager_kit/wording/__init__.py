@@ -35,7 +35,7 @@ def spoken() -> Language:
     return _spoken.get()
 
 
-def said(text: str, **values: Any) -> str:
+def said(text: str, /, **values: Any) -> str:
     """Say it in the language of this command; `values` stand where ``{name}`` stands."""
     return translated(text).format(**values) if values else translated(text)
 
