@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -23,6 +24,7 @@ from openmanager_kit.doctor.machine import check_state, space
 from openmanager_kit.doctor.portability import Listed, check_tools, problems_of
 from openmanager_kit.profile import load_profile
 from openmanager_kit.registry import SERVERS, build_server
+from openmanager_search.engines.reaching import reached
 
 
 def diagnosed(folder: Path, *words: str, path: str = "", **variables: str) -> tuple[int, dict[str, Any], str]:
@@ -44,7 +46,7 @@ def found(report: dict[str, Any], area: str, subject: str = "") -> list[dict[str
 
 def test_a_sound_installation_is_sound_and_stays_as_it_is(tmp_path: Path) -> None:
     profile = tmp_path / "own.toml"
-    profile.write_text('servers = ["openmanager-local", "filesystem"]\n')
+    profile.write_text('servers = ["openmanager-local", "filesystem"]\n[tools]\ndeny = ["*.list_directory"]\n')
     code, report, _ = diagnosed(tmp_path, "--config", str(profile))
     assert (code, report["state"]) == (0, "ok"), report
     for name in ("openmanager-local", "filesystem", "openmanager"):
@@ -72,12 +74,12 @@ def test_what_does_not_start_is_named_with_its_reason_and_the_rest_is_tried(tmp_
 def test_a_server_that_hangs_is_reported_in_time(tmp_path: Path) -> None:
     stuck = tmp_path / "stuck" / "openmanager_thinking"
     stuck.mkdir(parents=True)
-    (stuck / "__init__.py").write_text("import sys, time\nif 'doctor' not in sys.argv:\n    time.sleep(3600)\n")
-    (stuck / "server.py").write_text("TOOLS = ()\n")
+    (stuck / "__init__.py").write_text("import time\ntime.sleep(3600)\n")
+    (stuck / "server.py").touch()
     profile = tmp_path / "own.toml"
     profile.write_text('servers = ["sequential-thinking"]\n')
     started_s = time.monotonic()
-    code, report, _ = diagnosed(tmp_path, "--config", str(profile), "--timeout", "6", path=str(stuck.parent))
+    code, report, _ = diagnosed(tmp_path, "--config", str(profile), "--timeout", "12", path=str(stuck.parent))
     assert time.monotonic() - started_s < 40
     assert code == 2
     [server] = found(report, "servers", "sequential-thinking")
@@ -123,6 +125,28 @@ def test_a_profile_that_cannot_be_read_is_a_finding(nobody: Path, capsys: pytest
     assert "이 컴퓨터\n" in out and "여기에 없음: Claude Desktop" in out
     assert main(["doctor", "--timeout", "0"]) == 2
     assert "--timeout must be from 5" in capsys.readouterr().err
+
+
+def test_engines_are_connected_to_and_rules_without_tools_are_told(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        profile = tmp_path / "own.toml"
+        text = 'servers = ["search"]\n[tools]\ndeny = ["no_such_tool"]\n[search]\nengines = ["searxng", "local"]\n'
+        profile.write_text(text + f'searxng_url = "http://127.0.0.1:{listening.getsockname()[1]}"\n')
+        code, report, _ = diagnosed(tmp_path, "--config", str(profile))
+    assert code == 1, report
+    assert [one["text"] for one in found(report, "sources", "search, searxng")] == ["can be reached"]
+    assert "no_such_tool" in found(report, "profile", "tools")[0]["text"]
+    assert "engines searxng, local" in [one["text"] for one in found(report, "sources") if one["subject"] == "search"]
+
+
+@pytest.mark.anyio
+async def test_an_engine_that_is_away_is_told_from_one_that_is_there() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening, socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        ports = {"there": listening.getsockname()[1], "away": closed.getsockname()[1]}
+        told = await reached({name: f"http://127.0.0.1:{port}" for name, port in ports.items()})
+    assert told["there"] == ""
+    assert told["away"].startswith(f"127.0.0.1:{ports['away']} cannot be reached")
 
 
 def test_limits_that_matter_here_are_warnings() -> None:

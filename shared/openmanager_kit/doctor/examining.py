@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -14,6 +16,7 @@ import anyio
 
 from openmanager_core.errors import ConfigError, FleetError
 from openmanager_core.text import visible
+from openmanager_kit import child
 from openmanager_kit.clients.entries import GATEWAY
 from openmanager_kit.doctor.client_files import installed_clients
 from openmanager_kit.doctor.findings import Finding
@@ -25,6 +28,7 @@ from openmanager_kit.doctor.serving import (
     Probe,
     ask_over_http,
     ask_over_stdio,
+    last_line,
     probes_of,
     readiness,
     service,
@@ -74,8 +78,6 @@ async def examine(wanted: Wanted) -> list[Finding]:
 
 
 def _profile(wanted: Wanted, profile: Profile) -> list[Finding]:
-    from openmanager_kit.registry import rules_without_tools
-
     found = [Finding("profile", profile.name, "ok", ", ".join(profile.servers))]
     if any(name in WITH_ROOTS for name in profile.servers) and not profile.roots:
         text = said("no root is set: files and Git are tried over an empty folder")
@@ -90,9 +92,6 @@ def _profile(wanted: Wanted, profile: Profile) -> list[Finding]:
         text = said("names {variable}, which is not set here; a token was made up to try it", variable=token)
         advice = said("set {variable} where the service is started", variable=token)
         found.append(Finding("profile", "http.token_env", "warning", text, advice))
-    for rule in rules_without_tools(profile):
-        text = said("{rule} means no tool of this profile", rule=visible(repr(rule)))
-        found.append(Finding("profile", "tools", "warning", text, said("correct or remove it")))
     return found
 
 
@@ -106,7 +105,7 @@ async def _launching(wanted: Wanted, profile: Profile) -> AsyncIterator[Launchin
         yield Launching(tuple(words), profile.http.token_env)
         return
     with tempfile.TemporaryDirectory(prefix="openmanager-doctor-") as folder:
-        yield Launching((*words, "--root", folder), profile.http.token_env)
+        yield Launching((*words, "--root", folder), profile.http.token_env, (folder,))
 
 
 async def _serve(wanted: Wanted, profile: Profile) -> tuple[list[Finding], dict[str, list[Listed]]]:
@@ -115,6 +114,7 @@ async def _serve(wanted: Wanted, profile: Profile) -> tuple[list[Finding], dict[
     for probe in (*stdio, *http):
         probe.problem = said("was not tried: no time was left")
     sources: list[Finding] = []
+    inside: list[Finding] = []
     limiter = anyio.CapacityLimiter(max(2, os.cpu_count() or 2))
 
     async def alone(probe: Probe, launching: Launching) -> None:
@@ -126,9 +126,14 @@ async def _serve(wanted: Wanted, profile: Profile) -> tuple[list[Finding], dict[
         async with limiter:
             sources.extend(await _over_http(http, launching, wanted))
 
+    async def from_inside(launching: Launching) -> None:
+        async with limiter:
+            inside.extend(await _from_inside(wanted, launching))
+
     with anyio.move_on_after(wanted.most_s) as scope:
         async with _launching(wanted, profile) as launching, anyio.create_task_group() as group:
             group.start_soon(all_over_http, launching)
+            group.start_soon(from_inside, launching)
             for probe in stdio:
                 group.start_soon(alone, probe, launching)
     if scope.cancelled_caught:
@@ -139,7 +144,7 @@ async def _serve(wanted: Wanted, profile: Profile) -> tuple[list[Finding], dict[
              for server in profile.servers}  # fmt: skip
     findings = [_told(server, [p for p in (*stdio, *http) if p.server == server])
                 for server in (*profile.servers, GATEWAY)]  # fmt: skip
-    return [*findings, *sources], tools
+    return [*findings, *sources, *inside], tools
 
 
 async def _over_http(probes: Sequence[Probe], launching: Launching, wanted: Wanted) -> list[Finding]:
@@ -159,6 +164,35 @@ async def _over_http(probes: Sequence[Probe], launching: Launching, wanted: Want
             return []
         text = said("readiness could not be asked: {reason}", reason=type(inner).__name__)
         return [Finding("sources", "/readyz", "failure", text, said("openmanager up says more"))]
+
+
+async def _from_inside(wanted: Wanted, launching: Launching) -> list[Finding]:
+    """Ask in a child what only the servers' own code knows: rules without a tool, engines that cannot be reached."""
+    roots = [*(wanted.profile.roots if wanted.profile else ()), *launching.roots]
+    orders = json.dumps([wanted.config, {"roots": roots} if roots else {}])
+    words = [sys.executable, "-m", "openmanager_kit.doctor.reaching", orders]
+    subject = said("engines")
+    try:
+        done = await child.run(words, env=launching.environ, deadline_s=wanted.patience_s)
+        told = json.loads(done.out)
+    except FleetError as exc:
+        return [Finding("sources", subject, "failure", exc.message, said("start the servers by hand"))]
+    except ValueError:
+        text = said("could not be asked: {reason}", reason=last_line(done.err.decode("utf-8", "replace")))
+        return [Finding("sources", subject, "failure", text, said("start the servers by hand"))]
+    found = []
+    for rule in told["rules"]:
+        text = said("{rule} means no tool of this profile", rule=visible(repr(rule)))
+        found.append(Finding("profile", "tools", "warning", text, said("correct or remove it")))
+    for server, reached in told["reach"].items():
+        for name, problem in reached.items():
+            about = f"{server}, {name}"
+            if problem:
+                advice = said("check the network, or [search] proxy; other engines answer meanwhile")
+                found.append(Finding("sources", about, "warning", visible(problem)[:300], advice))
+            else:
+                found.append(Finding("sources", about, "ok", said("can be reached")))
+    return found
 
 
 def _innermost(exc: BaseException) -> BaseException:
@@ -216,7 +250,7 @@ def wanted_from(load: object, config: str, roots: Sequence[str], trust: Sequence
         profile, problem = load(), ""
     except ConfigError as exc:
         profile, problem = None, str(exc)
-    return Wanted(profile, problem, config, tuple(roots), tuple(trust), min(20.0, most_s / 2), most_s)
+    return Wanted(profile, problem, config, tuple(roots), tuple(trust), min(20.0, most_s / 4), most_s)
 
 
 def examined(wanted: Wanted) -> tuple[list[Finding], float]:

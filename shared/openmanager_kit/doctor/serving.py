@@ -57,10 +57,13 @@ class Launching:
         What stands behind ``serve NAME`` and ``up``: profile and roots.
     token_env
         Variable of the bearer token; empty for none.
+    roots
+        The empty folder that stands in for roots; none if there are others.
     """
 
     words: tuple[str, ...]
     token_env: str = ""
+    roots: tuple[str, ...] = ()
 
     @property
     def environ(self) -> dict[str, str]:
@@ -90,7 +93,7 @@ async def ask_over_stdio(probe: Probe, launching: Launching, patience_s: float) 
         await _ask(probe, stdio_client(parameters, errlog=errors), patience_s)
         if probe.problem:
             errors.seek(0)
-            probe.problem = "; ".join(part for part in (probe.problem, _last(errors.read())) if part)
+            probe.problem = "; ".join(part for part in (probe.problem, last_line(errors.read())) if part)
 
 
 async def ask_over_http(probe: Probe, url: str, launching: Launching, patience_s: float) -> None:
@@ -134,7 +137,8 @@ def _reason(exc: BaseException) -> str:
     return f"{type(exc).__name__}: {visible(str(exc))[:_SAID_CHARS]}"
 
 
-def _last(text: str) -> str:
+def last_line(text: str) -> str:
+    """Give the last words of a process, fit to be shown."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return visible(lines[-1].removeprefix("openmanager: "))[:_SAID_CHARS] if lines else ""
 
@@ -171,7 +175,7 @@ async def _address(running: Child, patience_s: float) -> str:
         if running.code is not None:
             await anyio.sleep(0.1)  # its last words may still be on their way
             raise NotServed(
-                _last(running.said.decode("utf-8", "replace")) or said("exit code {code}", code=running.code)
+                last_line(running.said.decode("utf-8", "replace")) or said("exit code {code}", code=running.code)
             )
         await anyio.sleep(0.05)
     raise NotServed(said("did not listen within {seconds} s", seconds=f"{patience_s:g}"))

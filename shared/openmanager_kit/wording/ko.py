@@ -122,6 +122,12 @@ KOREAN: dict[str, str] = {
     "{count} tools over {transports}, protocol {versions}": "도구 {count}개, {transports}, 프로토콜 {versions}",
     ", started in {seconds} s": ", {seconds}초 만에 시작",
     "is not ready": "준비되지 않았습니다",
+    "engines": "엔진",
+    "can be reached": "연결됩니다",
+    "could not be asked: {reason}": "물을 수 없었습니다: {reason}",
+    "start the servers by hand": "서버를 직접 시작해 보십시오",
+    "check the network, or [search] proxy; other engines answer meanwhile":
+        "네트워크나 [search] proxy를 확인하십시오. 그동안은 다른 엔진이 답합니다",
     "look at its settings: openmanager configs show": "설정을 확인하십시오: openmanager configs show",
     "{detail}; the newest data is {age} s old": "{detail}; 가장 새로운 데이터가 {age}초 전 것입니다",
     "see why nothing newer arrives": "왜 새 데이터가 오지 않는지 확인하십시오",
