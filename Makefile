@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 NEED_DATA := benchmarks/accuracy_detect.py benchmarks/accuracy_rca.py benchmarks/accuracy_forecast.py
-NEED_PEERS := $(addprefix benchmarks/,filesystem.py git.py side_by_side.py line_client.py peer_servers.py fetch.py shadcn.py thinking.py written_page.py)
+NEED_PEERS := $(addprefix benchmarks/,filesystem.py git.py side_by_side.py line_client.py peer_servers.py fetch.py search.py shadcn.py thinking.py written_page.py)
 
 .PHONY: run test check lint types docs package lock bench clean
 
