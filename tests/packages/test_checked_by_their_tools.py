@@ -9,12 +9,10 @@ import sys
 import zipfile
 from pathlib import Path
 
+import package_formats as formats
 import pytest
 import served
 from conformance import node_tools
-
-sys.path.insert(0, str(Path(__file__).parent))
-import formats
 
 ROOT = formats.ROOT
 CLIENTS = ROOT / "tests/e2e/clients/package.json"

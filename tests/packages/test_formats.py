@@ -5,18 +5,15 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import sys
 import tomllib
 from pathlib import Path
 from typing import Any
 
+import package_formats as formats
 import pytest
 import served
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters
-
-sys.path.insert(0, str(Path(__file__).parent))
-import formats
 
 ROOT = formats.ROOT
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
