@@ -14,7 +14,7 @@ RUN python -m venv /opt/openmanager \
 FROM python:3.13-slim-bookworm
 LABEL io.modelcontextprotocol.server.name="io.github.openmanager/openmanager-mcp" \
     org.opencontainers.image.title="OpenManager" \
-    org.opencontainers.image.description="An operations bench for AI assistants: fleet analysis, files, Git, and a place to think" \
+    org.opencontainers.image.description="An operations bench for AI assistants: fleet analysis, files, Git, web search, UI components" \
     org.opencontainers.image.version="0.1.0" \
     org.opencontainers.image.source="https://github.com/openmanager/openmanager-mcp" \
     org.opencontainers.image.licenses="MIT"
