@@ -130,7 +130,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         roots = ["--root", folder]
         commands = {"bare SDK server": [sys.executable, str(script)], "gateway, all servers": [*base, *options, *roots]}
         commands |= {name: [*base, name, *options, *(roots if name in WITH_ROOTS else [])] for name in servers}
-        peers = {f"peer: {text[:34]}": shlex.split(text) for text in args.peer}
+        peers = {
+            f"peer {number}: {' '.join(Path(word).name for word in shlex.split(text))[:32]}": shlex.split(text)
+            for number, text in enumerate(args.peer, 1)
+        }
         runs: dict[str, list[Start]] = {name: [] for name in (*commands, *peers)}
         for command in (*commands.values(), *peers.values()):
             start(command)  # compiles byte code, fills caches
