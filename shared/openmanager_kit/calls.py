@@ -14,10 +14,11 @@ from mcp_types import CallToolResult, ContentBlock, Icon, InputRequiredResult, T
 from mcp_types import Tool as ListedTool
 from pydantic import BaseModel
 
-from openmanager_core.errors import DeadlineExceeded, FleetError
+from openmanager_core.errors import DeadlineExceeded, FleetError, SourceUnavailable
 from openmanager_core.job import Job, offload, use_threads
 from openmanager_kit.answers import Answer
 from openmanager_kit.arguments import Arguments
+from openmanager_kit.earlier import Earlier
 from openmanager_kit.failures import job_scope
 from openmanager_kit.injection import Injection
 from openmanager_kit.limits import Limits
@@ -62,6 +63,11 @@ class BoundTool:
         self._is_async = inspect.iscoroutinefunction(tool.fn) or inspect.iscoroutinefunction(
             getattr(tool.fn, "__call__", None)  # noqa: B004 - the method is wanted, not whether there is one
         )
+
+    @cached_property
+    def earlier(self) -> Earlier:
+        """Its last good answers."""
+        return Earlier()
 
     @cached_property
     def _signature(self) -> inspect.Signature:
@@ -114,7 +120,8 @@ class BoundTool:
     ) -> CallToolResult | InputRequiredResult:
         """Run with checked arguments.
 
-        With `sharing`, an equal call's answer is waited for, or taken while it is kept.
+        With `sharing`, an equal call's answer is waited for, or taken while it is kept; and while the source is away
+        the last good answer is given, with its age.
 
         Raises
         ------
@@ -141,7 +148,14 @@ class BoundTool:
                 with anyio.move_on_after(self.tool.deadline_s):
                     if sharing is None:
                         return await work()
-                    return await sharing.get((self.tool.name, await _moment(ctx), asked), work, report)
+                    result = await sharing.get((self.tool.name, await _moment(ctx), asked), work, report)
+                    self.earlier.keep(asked, result)
+                    return result
+        except SourceUnavailable as exc:
+            earlier = self.earlier.instead(asked, exc) if sharing is not None else None
+            if earlier is None:
+                raise
+            return earlier
         finally:
             progress.stop()
         raise DeadlineExceeded(
