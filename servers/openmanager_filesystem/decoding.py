@@ -17,7 +17,7 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_CONTROLS = re.compile(rb"[\x01-\x06\x0e-\x1a\x1c-\x1f\x7f]")
+_CONTROLS = bytes((*range(0x01, 0x07), *range(0x0E, 0x1B), *range(0x1C, 0x20), 0x7F))
 _MOST_CONTROLS = 0.02
 _STRANGE = re.compile("[\udc80-\udcff]")
 _HANGUL = re.compile("[\x00-\x7f\uac00-\ud7a3]*")
@@ -132,7 +132,8 @@ def for_new(encoding: str) -> Coding:
 
 
 def _printable(data: bytes) -> bool:
-    return len(_CONTROLS.findall(data[:SAMPLE_BYTES])) <= _MOST_CONTROLS * len(data[:SAMPLE_BYTES])
+    sample = data[:SAMPLE_BYTES]
+    return len(sample) - len(sample.translate(None, _CONTROLS)) <= _MOST_CONTROLS * len(sample)
 
 
 def _decodes(data: bytes, name: str, whole: bool) -> bool:

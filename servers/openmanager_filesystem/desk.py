@@ -23,8 +23,9 @@ class Desk:
         return self.roots.locate(path, parameter)
 
 
-def _narrowed(desk: Desk, uris: Sequence[str]) -> Desk:
+def narrowed(desk: Desk, uris: Sequence[str]) -> Desk:
+    """Take the roots that a client offers into account."""
     return replace(desk, roots=desk.roots.narrowed(uris)) if uris else desk
 
 
-TheDesk = Annotated[Desk, Resolve(narrowing(_narrowed))]
+TheDesk = Annotated[Desk, Resolve(narrowing(narrowed))]

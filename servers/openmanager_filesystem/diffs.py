@@ -91,7 +91,9 @@ def _blocks(old: str, new: str, changes: list[Change]) -> Iterator[_Block]:
         if pending is not None and (
             spans[0] < pending[1] or (spans[0] == pending[1] and pending[1] - pending[0] < _PIECE_CHARS)
         ):
-            pending = (pending[0], max(pending[1], spans[1]), pending[2], max(pending[3], spans[3]))
+            # The later change knows what all those before it have moved; the earlier reckons without it.
+            new_end = spans[3] if spans[1] >= pending[1] else pending[3]
+            pending = (pending[0], max(pending[1], spans[1]), pending[2], new_end)
             continue
         if pending is not None:
             yield from _refined(old, new, pending, counters)

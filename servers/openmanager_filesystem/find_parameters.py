@@ -10,6 +10,8 @@ from typing import Annotated, Any
 from mcp_types import CallToolResult, TextContent
 from pydantic import Field
 
+from openmanager_kit.plain import PlainResult
+
 Path = Annotated[str, Field(description="Directory")]
 Limit = Annotated[int, Field(ge=1, le=100_000, description="Most entries")]
 Cursor = Annotated[str, Field(description="Cursor of the last answer")]
@@ -28,7 +30,7 @@ def answer(text: str, facts: Iterable[str], structured: dict[str, Any] | None = 
     blocks = [TextContent(type="text", text=text)] if text else []
     if said:
         blocks.append(TextContent(type="text", text=f"[{'; '.join(said)}]"))
-    return CallToolResult(content=list(blocks), structured_content=structured)
+    return PlainResult(content=list(blocks), structured_content=structured)
 
 
 def length(value: Any) -> int:

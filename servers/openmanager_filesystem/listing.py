@@ -12,7 +12,7 @@ from openmanager_core.job import checkpoint
 from openmanager_kit.confined.names import shown_name
 
 _EVERY = 500
-_NAME = attrgetter("name")
+by_name = attrgetter("name")
 _UNITS = ("B", "KB", "MB", "GB", "TB")
 MARKS = {
     "file": "[FILE]",
@@ -24,19 +24,18 @@ MARKS = {
 }
 
 
-class Sized(NamedTuple):
-    """One entry with its size; only a file has one."""
+class Listed(NamedTuple):
+    """A directory's names in order, and the kinds of those that are no file."""
 
-    name: str
-    kind: str
-    size: int
+    names: list[str]
+    others: dict[str, str]
 
 
 def scanned(fd: int) -> list[os.DirEntry[str]]:
     """List an open directory in the order of its names."""
     with os.scandir(fd) as found:
         entries = list(found)
-    entries.sort(key=_NAME)
+    entries.sort(key=by_name)
     return entries
 
 
@@ -73,11 +72,19 @@ def target(name: str, fd: int) -> str:
     return "?"
 
 
-def names(fd: int) -> list[str]:
-    """List the names in an open directory, in order."""
-    found = os.listdir(fd)
-    found.sort()
-    return found
+def listed(fd: int) -> Listed:
+    """List an open directory; what its entries are comes with their names, so nothing is looked at twice."""
+    others: dict[str, str] = {}
+
+    def named(entry: os.DirEntry[str]) -> str:
+        others[entry.name] = kind_of(entry, fd)
+        return entry.name
+
+    with os.scandir(fd) as found:
+        names = [entry.name if entry.is_file(follow_symlinks=False) else named(entry) for entry in found]
+    checkpoint()
+    names.sort()
+    return Listed(names, others)
 
 
 def kind_at(name: str, fd: int) -> str:
@@ -88,21 +95,17 @@ def kind_at(name: str, fd: int) -> str:
         return "file"
 
 
-def sized(fd: int) -> list[Sized]:
-    """List an open directory with sizes; what is gone meanwhile is left out."""
-    found = []
-    regular = stat.S_IFREG
-    for i, name in enumerate(names(fd)):
+def sizes(names: list[str], fd: int) -> dict[str, int]:
+    """Look up the sizes of entries; what is gone meanwhile is left out."""
+    found = {}
+    look = os.stat
+    for i, name in enumerate(names):
         if i % _EVERY == 0:
             checkpoint()
         try:
-            status = os.stat(name, dir_fd=fd, follow_symlinks=False)
+            found[name] = look(name, dir_fd=fd, follow_symlinks=False).st_size
         except FileNotFoundError:
             continue
-        if stat.S_IFMT(status.st_mode) == regular:
-            found.append(Sized(name, "file", status.st_size))
-        else:
-            found.append(Sized(name, _kind(status.st_mode), 0))
     return found
 
 
@@ -110,6 +113,8 @@ def amount(size: int) -> str:
     """Write a size as the reference server does."""
     if size < 1024:
         return f"{max(size, 0)} B"
+    if size < 1024 * 1024:
+        return f"{size / 1024:.2f} KB"
     power, value = 0, float(size)
     while value >= 1024 and power < len(_UNITS) - 1:
         power, value = power + 1, value / 1024

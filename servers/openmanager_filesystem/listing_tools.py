@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 from mcp_types import CallToolResult
 from pydantic import Field
 
-from openmanager_core.errors import InvalidRequest
 from openmanager_core.job import offload
 from openmanager_filesystem import listing, tree
 from openmanager_filesystem.desk import TheDesk
@@ -20,12 +19,11 @@ from openmanager_filesystem.find_parameters import (
     Path,
     answer,
     how_many,
-    length,
 )
 from openmanager_filesystem.globs import excluding
+from openmanager_filesystem.listing_page import Page
 from openmanager_kit import cursors
 from openmanager_kit.confined import walk
-from openmanager_kit.confined.names import shown_name
 from openmanager_kit.confined.refusals import failures
 from openmanager_kit.confined.roots import Spot
 from openmanager_kit.tools import Tool, reads
@@ -42,18 +40,10 @@ def _listed(spot: Spot, limit: int, cursor: str, max_chars: int) -> CallToolResu
     key = ["list_directory", spot.path]
     start = cursors.decode(cursor, key)
     with walk.directory(spot) as fd, failures(spot):
-        found = listing.names(fd)
-        page = _Page(start, len(found), limit, max_chars)
-        for name in found[start : start + limit]:
-            kind = listing.kind_at(name, fd)
-            row = {"name": shown_name(name), "type": kind}
-            line = f"{listing.MARKS[kind]} {row['name']}"
-            if kind == "link":
-                row["target"] = listing.target(name, fd)
-                line += f" -> {row['target']}"
-            if not page.add(line, row):
-                break
-    return page.answered("\n".join(page.lines), key, {})
+        names, others = listing.listed(fd)
+        page = Page(start, len(names), max_chars - FACTS)
+        page.fill(names[start : start + limit], others, None, fd)
+    return _answered(page, "\n".join(page.lines), key, {})
 
 
 async def list_directory_with_sizes(
@@ -72,30 +62,23 @@ def _listed_with_sizes(spot: Spot, sort_by: str, limit: int, cursor: str, max_ch
     key = ["list_directory_with_sizes", spot.path, sort_by]
     start = cursors.decode(cursor, key)
     with walk.directory(spot) as fd, failures(spot):
-        found = listing.sized(fd)
+        names, others = listing.listed(fd)
+        files = [name for name in names if name not in others] if others else names
+        sizes = listing.sizes(files, fd)
+        if len(sizes) < len(files):
+            names = [name for name in names if name in sizes or name in others]
         if sort_by == "size":
-            found.sort(key=lambda entry: -entry.size)
-        page = _Page(start, len(found), limit, max_chars)
-        for entry in found[start : start + limit]:
-            row: dict[str, Any] = {"name": shown_name(entry.name), "type": entry.kind}
-            line = f"{listing.MARKS[entry.kind]} {row['name']:<30} "
-            if entry.kind == "file":
-                row["size_bytes"] = entry.size
-                line += f"{listing.amount(entry.size):>10}"
-            elif entry.kind == "link":
-                row["target"] = listing.target(entry.name, fd)
-                line += f"-> {row['target']}"
-            if not page.add(line, row):
-                break
-    kinds = [entry.kind for entry in found]
-    files, folders = kinds.count("file"), kinds.count("directory")
-    others = {kind: kinds.count(kind) for kind in ("link", "fifo", "socket", "device")}
-    combined = sum(entry.size for entry in found)
-    total = f"Total: {files} files, {folders} directories" + "".join(
-        f", {how_many(count, kind)}" for kind, count in others.items() if count
+            names.sort(key=lambda name: -sizes.get(name, 0))
+        page = Page(start, len(names), max_chars - FACTS)
+        page.fill(names[start : start + limit], others, sizes, fd)
+    kinds = list(others.values())
+    folders, combined = kinds.count("directory"), sum(sizes.values())
+    rest = {kind: kinds.count(kind) for kind in ("link", "fifo", "socket", "device")}
+    total = f"Total: {len(sizes)} files, {folders} directories" + "".join(
+        f", {how_many(count, kind)}" for kind, count in rest.items() if count
     )
     text = "\n".join([*page.lines, "", total, f"Combined size: {listing.amount(combined)}"])
-    return page.answered(text, key, {"files": files, "directories": folders, "size_bytes": combined})
+    return _answered(page, text, key, {"files": len(sizes), "directories": folders, "size_bytes": combined})
 
 
 async def directory_tree(
@@ -121,39 +104,14 @@ async def directory_tree(
     return answer(grown.text, facts)
 
 
-class _Page:
-    """Lines and rows as far as both fit."""
-
-    def __init__(self, start: int, total: int, limit: int, max_chars: int) -> None:
-        if start and start >= total:
-            raise InvalidRequest(
-                f"cursor points past the end: entry {start} of {total}",
-                hint="the directory has become smaller; leave cursor empty to start from the beginning",
-            )
-        self.lines: list[str] = []
-        self.rows: list[dict[str, Any]] = []
-        self._start, self._total = start, total
-        self._text = self._structured = max_chars - FACTS
-
-    def add(self, line: str, row: dict[str, Any]) -> bool:
-        self._text -= len(line) + 1
-        self._structured -= length(row)
-        if self.rows and (self._text < 0 or self._structured < 0):
-            return False
-        self.lines.append(line)
-        self.rows.append(row)
-        return True
-
-    def answered(self, text: str, key: Any, more: dict[str, Any]) -> CallToolResult:
-        after = self._start + len(self.rows)
-        cursor = cursors.encode(after, key) if after < self._total else ""
-        facts = [
-            "the directory is empty" if not self._total else "",
-            f"entries {self._start + 1} to {after} of {self._total}; cursor={cursor} for more" if cursor else "",
-        ]
-        return answer(
-            text, facts, {"entries": self.rows, "total": self._total} | more | {"next_cursor": cursor or None}
-        )
+def _answered(page: Page, text: str, key: Any, more: dict[str, Any]) -> CallToolResult:
+    start, after, total = page.start, page.start + len(page.rows), page.total
+    cursor = cursors.encode(after, key) if after < total else ""
+    facts = [
+        "the directory is empty" if not total else "",
+        f"entries {start + 1} to {after} of {total}; cursor={cursor} for more" if cursor else "",
+    ]
+    return answer(text, facts, {"entries": page.rows, "total": total} | more | {"next_cursor": cursor or None})
 
 
 LISTING: tuple[Tool, ...] = (

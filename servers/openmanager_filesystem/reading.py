@@ -17,6 +17,8 @@ from openmanager_filesystem.versions import BLOCK_BYTES
 
 _LINE_BITS = 32
 _WIDEST = 4
+_FIRST_BYTES = 16 * 1024
+"""A tail is short mostly: the blocks that are read backwards begin small."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +114,9 @@ def tail_start(source: Bytes, count: int) -> int:
         return end
     if end > source.start and source.at(end - 1, 1) == b"\n":
         end -= 1
-    left = count
+    left, length = count, _FIRST_BYTES
     while end > source.start:
-        begin = max(source.start, end - BLOCK_BYTES)
+        begin, length = max(source.start, end - length), min(4 * length, BLOCK_BYTES)
         block = source.at(begin, end - begin)
         checkpoint()
         inside = block.count(b"\n")

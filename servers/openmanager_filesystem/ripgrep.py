@@ -13,9 +13,17 @@ from typing import Any
 from openmanager_core.text import visible
 
 _LONGEST_LINE = 512 * 1024
-_NUMBER = re.compile(rb'"\},"line_number":(\d+),"absolute_offset"')
+_NUMBER = re.compile(rb'"\},"line_number":(\d+),"absolute_offset":(\d+)[,}]')
 _PATH = re.compile(rb'\{"type":"(match|context)","data":\{"path":(\{"(?:text|bytes)":"(?:[^"\\]|\\.)*"\})')
 _OVERLAP = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Bytes that are to be shown, and where in the file they are said to be."""
+
+    at: int
+    data: bytes
 
 
 @dataclass(slots=True)
@@ -27,6 +35,7 @@ class Match:
     text: str
     before: list[str] = field(default_factory=list)
     after: list[str] = field(default_factory=list)
+    proofs: list[Proof] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -57,7 +66,7 @@ class Reader:
         self.page = Page()
         self._skip, self._limit = skip, limit
         self._after, self._widest, self._fits = after, widest, fits
-        self._pending: deque[tuple[int, str]] = deque(maxlen=max(before, 1))
+        self._pending: deque[tuple[int, str, Proof]] = deque(maxlen=max(before, 1))
         self._before = before
         self._passed = 0  # matches of files before this one
         self._here = 0  # matches of this file
@@ -96,7 +105,9 @@ class Reader:
         data = json.loads(raw)["data"]
         line = int(data["line_number"])
         match = Match(path_of(data["path"]), line, self._text(data))
-        match.before = [text for number, text in self._pending if number >= line - self._before]
+        above = [(text, proof) for number, text, proof in self._pending if number >= line - self._before]
+        match.before = [text for text, _ in above]
+        match.proofs = [*(proof for _, proof in above), _proof(data)]
         self._pending.clear()
         if self.page.matches and not self._fits(match):
             self.page.more = True
@@ -109,13 +120,13 @@ class Reader:
         number, text = int(data["line_number"]), self._text(data)
         if self._last is not None and number <= self._last.line + self._after:
             self._last.after.append(text)
+            self._last.proofs.append(_proof(data))
         else:
-            self._pending.append((number, text))
+            self._pending.append((number, text, _proof(data)))
 
     def _text(self, data: dict[str, Any]) -> str:
         """The line, shown; of a long one the part around the first match."""
-        lines = data["lines"]
-        raw = lines["text"].encode() if "text" in lines else base64.b64decode(lines["bytes"])
+        lines, raw = data["lines"], _raw(data)
         cut = bool(data.get("cut"))
         raw = raw.rstrip(b"\r\n")
         start, found = 0, data.get("submatches") or []
@@ -128,6 +139,15 @@ class Reader:
         return ("…" if start else "") + body + ("…" if cut or len(raw) > start + self._widest else "")
 
 
+def _raw(data: dict[str, Any]) -> bytes:
+    lines = data["lines"]
+    return lines["text"].encode() if "text" in lines else base64.b64decode(lines["bytes"])
+
+
+def _proof(data: dict[str, Any]) -> Proof:
+    return Proof(int(data["absolute_offset"]), _raw(data).rstrip(b"\r\n"))
+
+
 def path_of(data: dict[str, str]) -> str:
     """Give a path of ripgrep's as `os.fsdecode` would, relative to where the search began."""
     raw = data["text"].encode() if "text" in data else base64.b64decode(data["bytes"])
@@ -137,7 +157,8 @@ def path_of(data: dict[str, str]) -> str:
 async def messages(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """Cut the stream into messages; of one that is longer than `_LONGEST_LINE` only the beginning is kept."""
     left = bytearray()
-    head, tail, number = b"", b"", 0
+    head, tail = b"", b""
+    number = at = 0
     async for data in chunks:
         pieces = data.split(b"\n")
         for i, piece in enumerate(pieces):
@@ -147,12 +168,14 @@ async def messages(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
                 if not head:
                     head = bytes(left[:_LONGEST_LINE])
                 seen = _NUMBER.search(tail + left)
-                number = number or (int(seen.group(1)) if seen else 0)
+                if seen and not number:
+                    number, at = int(seen.group(1)), int(seen.group(2))
                 tail = bytes((tail + left)[-_OVERLAP:])
                 left.clear()
                 if whole:
-                    shortened = _shortened(head, number)
-                    head, tail, number = b"", b"", 0
+                    shortened = _shortened(head, number, at)
+                    head, tail = b"", b""
+                    number = at = 0
                     if shortened:
                         yield shortened
             elif whole:
@@ -160,7 +183,7 @@ async def messages(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
                 left.clear()
 
 
-def _shortened(head: bytes, number: int) -> bytes:
+def _shortened(head: bytes, number: int, at: int) -> bytes:
     """Write the message of an over-long line anew, with the beginning of the line."""
     opened = _PATH.match(head)
     if opened is None or not number:
@@ -176,4 +199,5 @@ def _shortened(head: bytes, number: int) -> bytes:
         whole = (kept.group() if kept else b"").decode("utf-8", "ignore")
         text = {"text": json.loads(f'"{whole}"', strict=False)}
     data = {"path": json.loads(path), "lines": text, "line_number": number, "submatches": [], "cut": True}
+    data["absolute_offset"] = at
     return json.dumps({"type": kind.decode(), "data": data}, separators=(",", ":")).encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -11,6 +12,8 @@ from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import anyio
 
 from openmanager_core.errors import StorageUnavailable, Unsupported
 from openmanager_core.job import offload
@@ -22,6 +25,12 @@ from openmanager_kit.confined.roots import Spot
 SECONDS = 25.0
 """After so long a search answers with what it has."""
 _WALKER = str(Path(__file__).with_name("walker.py"))
+_IGNORE_FILES = str(Path(__file__).with_name("ignore_files.py"))
+_PATIENCE_S = 0.4
+"""Most searches are over by then, and nothing needs to be looked for."""
+_LOOK_S = 10.0
+QUIETLY = ("--no-config", "--no-follow", "--no-ignore-global", "--no-ignore-messages")
+"""How ripgrep runs: an ignore file may be a link, and what is wrong within it is nobody's to read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +96,42 @@ def ripgrep() -> str:
     return found
 
 
+class IgnoreFiles:
+    """Watches a run of ripgrep that takes suspiciously long: is there an ignore file that it must not open?
+
+    Attributes
+    ----------
+    errors, count
+        Those that were found, and how many there are.
+    """
+
+    def __init__(self, spot: Spot) -> None:
+        self._spot = spot
+        self.errors: list[tuple[str, str]] = []
+        self.count = 0
+
+    @asynccontextmanager
+    async def watching(self, cwd: str) -> AsyncIterator[None]:
+        """Leave the block at once when one is found; `count` then says so."""
+        with anyio.CancelScope() as scope:
+            looking = asyncio.ensure_future(self._look(cwd, scope))
+            try:
+                yield
+            finally:
+                looking.cancel()
+
+    async def _look(self, cwd: str, scope: anyio.CancelScope) -> None:
+        await asyncio.sleep(_PATIENCE_S)
+        words = [sys.executable, "-I", "-S", _IGNORE_FILES, str(_LOOK_S), self._spot.root.real]
+        ended = await child.run(words, cwd=cwd)
+        if ended.code == 0:
+            said = json.loads(ended.out)
+            self.errors = [(shown_path(path), f"{why}, so no ignore rules were applied") for path, why in said["found"]]
+            self.count = said["count"]
+        if self.count:
+            scope.cancel()
+
+
 async def walked(spot: Spot, request: dict[str, Any]) -> Found:
     """Let the walker answer a request; see `walker.Walk` for what it holds.
 
@@ -95,11 +140,23 @@ async def walked(spot: Spot, request: dict[str, Any]) -> Found:
     StorageUnavailable
         If the walker ends without an answer.
     """
+    ignoring = IgnoreFiles(spot)
     async with opened(spot) as fd:
-        words = [sys.executable, "-I", "-S", _WALKER, json.dumps(request | {"seconds": SECONDS})]
-        ended = await child.run(words, cwd=working_directory(fd, spot), most_bytes=128 * 1024 * 1024)
+        cwd = working_directory(fd, spot)
+        ended = None
+        if request["rg"]:
+            async with ignoring.watching(cwd):
+                ended = await _walk(cwd, request)
+        if ended is None:
+            ended = await _walk(cwd, request | {"rg": [*request["rg"], "--no-ignore"] if request["rg"] else []})
     if ended.code != 0 or ended.cut:
         raise StorageUnavailable("the search ended without an answer", hint="a path further down, or a smaller limit")
-    said = json.loads(ended.out)
-    errors = [(shown_path(path) or ".", why) for path, why in said["errors"]]
-    return Found(said["page"], said["total"], said["seen"], errors, said["failed"], said["trash"], said["late"])
+    said = await offload(json.loads, ended.out)
+    errors = [*ignoring.errors, *((shown_path(path) or ".", why) for path, why in said["errors"])]
+    failed = ignoring.count + said["failed"]
+    return Found(said["page"], said["total"], said["seen"], errors, failed, said["trash"], said["late"])
+
+
+async def _walk(cwd: str, request: dict[str, Any]) -> child.Finished:
+    words = [sys.executable, "-I", "-S", _WALKER, json.dumps(request | {"seconds": SECONDS})]
+    return await child.run(words, cwd=cwd, most_bytes=128 * 1024 * 1024)

@@ -15,7 +15,7 @@ from pydantic import Field
 from openmanager_core.errors import InvalidRequest
 from openmanager_core.job import offload
 from openmanager_core.text import quoted, visible
-from openmanager_filesystem import globs
+from openmanager_filesystem import globs, proof
 from openmanager_filesystem.desk import TheDesk
 from openmanager_filesystem.find_parameters import (
     FACTS,
@@ -30,7 +30,16 @@ from openmanager_filesystem.find_parameters import (
     problems,
 )
 from openmanager_filesystem.ripgrep import Match, Page, Reader, messages
-from openmanager_filesystem.searching import SECONDS, Held, opened, ripgrep, walked, working_directory
+from openmanager_filesystem.searching import (
+    QUIETLY,
+    SECONDS,
+    Held,
+    IgnoreFiles,
+    opened,
+    ripgrep,
+    walked,
+    working_directory,
+)
 from openmanager_filesystem.trash import TRASH
 from openmanager_kit import child, cursors
 from openmanager_kit.confined import walk
@@ -61,7 +70,7 @@ async def search_files(
     key = ["search_files", spot.path, pattern, excludePatterns, kind, hidden, gitignore]
     skip = cursors.decode(cursor, key)
     base = spot.path.rstrip("/") + "/"
-    rg = [ripgrep(), "--files", "--no-config", "--null", "--no-ignore-global", "--sort", "path"] if gitignore else []
+    rg = [ripgrep(), "--files", *QUIETLY, "--null", "--sort", "path"] if gitignore else []
     request = {
         "path": globs.expression(pattern),
         "name": globs.only_a_name(pattern),
@@ -77,15 +86,7 @@ async def search_files(
         "rg": [*rg, *(["--hidden"] if hidden else []), "./"] if gitignore else [],
     }
     found = await walked(spot, request)
-    shown = shown_path(base)
-    paths: list[str] = []
-    room = max_chars - FACTS
-    for one in found.paths:
-        paths.append(shown + shown_path(one))
-        room -= length(paths[-1])
-        if room < 0 and len(paths) > 1:
-            paths.pop()
-            break
+    paths = await offload(_as_fit, found.paths, shown_path(base), max_chars - FACTS)
     after = skip + len(paths)
     cursor_on = cursors.encode(after, key) if after < found.total else ""
     facts = [
@@ -99,6 +100,18 @@ async def search_files(
     if any(facts[2:]):
         structured["problems"] = [fact for fact in facts[2:] if fact]
     return answer("\n".join(paths) or "No matches found", facts, structured)
+
+
+def _as_fit(found: list[str], base: str, room: int) -> list[str]:
+    """Show the first paths, as many as fit and one at least."""
+    paths: list[str] = []
+    for one in found:
+        paths.append(base + shown_path(one))
+        room -= length(paths[-1])
+        if room < 0 and len(paths) > 1:
+            paths.pop()
+            break
+    return paths
 
 
 def _why_no_file(pattern: str, seen: int, kind: str) -> str:
@@ -140,7 +153,7 @@ async def search_text(
     key = ["search_text", spot.path, pattern, literal, case_sensitive, glob, before, after, mode, hidden, gitignore]
     key.append(max_per_file)
     skip = cursors.decode(cursor, key)
-    words = [ripgrep(), "--no-config", "--no-follow", "--no-ignore-global", "--sort", "path"]
+    words = [ripgrep(), *QUIETLY, "--sort", "path"]
     words += ["--binary", "--json", f"-B{before}", f"-A{after}"] if mode == "content" else ["--null", "--color=never"]
     words += {"content": [], "files": ["--files-with-matches"], "count": ["--count", "--with-filename"]}[mode]
     words += ["--fixed-strings"] if literal else []
@@ -152,10 +165,8 @@ async def search_text(
     words += [] if TRASH in spot.parts else [f"--glob=!**/{TRASH}/**"]
     words += ["--regexp", pattern, "--"]
     search = _Search(spot, words, skip, limit, max_chars - FACTS)
-    if mode == "content":
-        await search.lines(before, after, max(40, min(_WIDEST, (max_chars - FACTS) // (2 * (before + after + 2)))))
-    else:
-        await search.files(counted=mode == "count")
+    widest = max(40, min(_WIDEST, (max_chars - FACTS) // (2 * (before + after + 2))))
+    await search.run((before, after, widest) if mode == "content" else None, counted=mode == "count")
     return search.answered(lambda at: cursors.encode(at, key), counted=mode == "count", narrowed=bool(glob))
 
 
@@ -178,14 +189,47 @@ class _Search:
     def __init__(self, spot: Spot, words: list[str], skip: int, limit: int, room: int) -> None:
         self._spot, self._words = spot, words
         self._skip, self._limit = skip, limit
-        self._texts = self._structures = room
+        self._room = self._texts = self._structures = room
+        self._ignoring = IgnoreFiles(spot)
+        self._count = self._vanished = 0
         self._page = Page()
         self._rows: list[tuple[str, int]] | None = None
         self._errors: list[tuple[str, str]] = []
         self._failed = 0
         self._file = False
 
-    async def lines(self, before: int, after: int, widest: int) -> None:
+    async def run(self, content: tuple[int, int, int] | None, *, counted: bool) -> None:
+        """Look for lines, with so many around them and so wide, or else for files.
+
+        A second time without ignore rules if there is an ignore file that ripgrep must not open.
+        """
+        for again in (False, True):
+            self._texts = self._structures = self._room
+            self._page = Page()
+            await (self._files(counted) if content is None else self._lines(*content))
+            if again or not self._ignoring.count:
+                break
+            self._words.insert(1, "--no-ignore")
+        self._count = len(self._page.matches if self._rows is None else self._rows)
+        if self._file:
+            self._errors = [(self._spot.shown, why) for _, why in self._errors]
+        else:
+            await offload(self._prove)
+        self._errors = [*self._ignoring.errors, *self._errors]
+        self._failed += self._ignoring.count
+
+    def _prove(self) -> None:
+        """Leave out what is not there if looked for without following links."""
+        with walk.directory(self._spot) as fd:
+            if self._rows is None:
+                self._page.matches = proof.shown(fd, self._page.matches)
+            else:
+                there = proof.named(fd, [name for name, _ in self._rows])
+                self._rows = [row for row in self._rows if row[0] in there]
+            self._errors = [(shown_path(proof.nearest(fd, path)), why) for path, why in self._errors]
+        self._vanished = self._count - len(self._page.matches if self._rows is None else self._rows)
+
+    async def _lines(self, before: int, after: int, widest: int) -> None:
         reader = Reader(self._skip, self._limit, before, after, widest, self._fits)
         self._page = reader.page
         async with self._running() as running:
@@ -194,7 +238,7 @@ class _Search:
                     return
             await self._ended(running)
 
-    async def files(self, *, counted: bool) -> None:
+    async def _files(self, counted: bool) -> None:
         rows: list[tuple[str, int]] = []
         self._rows = rows
         passed = 0
@@ -224,7 +268,7 @@ class _Search:
             else:
                 async with opened(self._spot) as fd:
                     cwd = working_directory(fd, self._spot)
-                    async with child.child([*self._words, "./"], cwd=cwd) as running:
+                    async with self._ignoring.watching(cwd), child.child([*self._words, "./"], cwd=cwd) as running:
                         yield running
         self._page.late = scope.cancelled_caught
 
@@ -236,7 +280,7 @@ class _Search:
         InvalidRequest
             If it did not understand the pattern or a glob.
         """
-        said = (await running.errors()).decode("utf-8", "backslashreplace")
+        said = os.fsdecode(await running.errors())
         code = await running.ended()
         complaints = [line.removeprefix("rg: ") for line in said.splitlines() if line.startswith("rg: ")]
         unread = [line for line in complaints if "(os error" in line]
@@ -245,7 +289,8 @@ class _Search:
         self._failed = len(unread)
         for line in unread[:3]:
             where, _, why = line.partition(" (os error")[0].rpartition(": ")
-            self._errors.append((shown_path(where.removeprefix("./")), why.lower()))
+            where = where.partition(": IO error for operation on ")[0]
+            self._errors.append((where.removeprefix("./"), why.lower()))
 
     def _shown(self, relative: str) -> str:
         return self._spot.shown if self._file else shown_path(f"{self._spot.path.rstrip('/')}/{relative}")
@@ -272,7 +317,7 @@ class _Search:
         """Put the page into words."""
         page, rows = self._page, self._rows
         count = len(page.matches) if rows is None else len(rows)
-        cursor = cursor_at(self._skip + count) if page.more or (page.late and count) else ""
+        cursor = cursor_at(self._skip + self._count) if page.more or (page.late and self._count) else ""
         what = "match" if rows is None else "file"
         none = f"no matches in {how_many(page.searched, 'file')}" if page.searched else "no matches"
         tries = "; hidden and ignored files were left out (hidden, gitignore)" if not count and not self._file else ""
@@ -283,6 +328,9 @@ class _Search:
             else "",
             f"stopped after {SECONDS:g} s: choose a path further down" if page.late else "",
             f"{how_many(page.binary, 'binary file')} with matches left out" if page.binary else "",
+            f"{how_many(self._vanished, what, 'matches' if what == 'match' else '')} left out, changed meanwhile"
+            if self._vanished
+            else "",
             problems(self._errors, self._failed),
         ]
         structured: dict[str, Any]

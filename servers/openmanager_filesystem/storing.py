@@ -2,7 +2,7 @@
 
 The content goes to a new file in the same directory (``.openmanager-*.tmp``), gets the owner, mode and extended
 attributes of the one it replaces, is written to disk, and takes the name; then the directory is written to disk. A
-process that is killed in between leaves the old content, and at worst that temporary file, which may be deleted.
+process that is killed in between leaves the old content, and at worst that temporary file, which `leftovers` sweeps.
 
 Right before the name is taken, what is there is compared with what was read. A program that neither locks nor
 renames and writes within the microseconds after that is the one that can still lose its change.
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from dataclasses import dataclass, field
 from openmanager_core.errors import Conflict, InvalidRequest, NotAllowed
 from openmanager_core.job import checkpoint
 from openmanager_core.text import quoted, visible
-from openmanager_filesystem import versions
+from openmanager_filesystem import leftovers, versions
 from openmanager_filesystem.locks import lock_file, one_writer
 from openmanager_filesystem.system import rename_new
 from openmanager_kit.confined import walk
@@ -103,7 +102,7 @@ class Held:
             If somebody else has changed it since it was read here.
         """
         found = self.found
-        part = f".openmanager-{secrets.token_hex(8)}.tmp"
+        part = leftovers.new_name()
         with failures(found.spot):
             mode = 0o666 if self.status is None else 0o600
             fd = os.open(
@@ -111,6 +110,7 @@ class Held:
             )
             try:
                 try:
+                    leftovers.claim(fd)
                     _write(fd, data)
                     if self.status is not None:
                         self._keep(fd, self.status)
@@ -123,6 +123,7 @@ class Held:
                     os.unlink(part, dir_fd=found.dir_fd)
                 raise
             sync_directory(found.dir_fd)
+            leftovers.sweep(found.dir_fd)
         if len(data) <= versions.HASHED_BYTES:
             return versions.of_bytes(data)
         return versions.of_status(os.stat(found.name, dir_fd=found.dir_fd, follow_symlinks=False))

@@ -12,10 +12,11 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from json.encoder import encode_basestring as quoted_name
+from typing import cast
 
 from openmanager_core.job import checkpoint
 from openmanager_filesystem.find_parameters import FACTS, how_many, problems
-from openmanager_filesystem.listing import kind_of, scanned, target
+from openmanager_filesystem.listing import by_name, kind_of, target
 from openmanager_filesystem.trash import TRASH
 from openmanager_kit.confined import walk
 from openmanager_kit.confined.below import open_below
@@ -32,7 +33,7 @@ _EVERY = 200
 
 @dataclass(slots=True)
 class _Folder:
-    """A directory of the tree; a child is a folder, or a file's text as it will stand there."""
+    """A directory of the tree; a child is a folder, or a file's text as it will stand there; `flat` if all are that."""
 
     parts: Parts
     name: str
@@ -41,6 +42,7 @@ class _Folder:
     children: list[str | _Folder] | None = None
     entries: int = -1
     error: str = ""
+    flat: bool = False
 
 
 @dataclass(slots=True)
@@ -154,10 +156,19 @@ class _Growth:
         plain = f'{middle}file"\n{pad}}}'
         fixed = len(head) + len(middle) + len(plain) + _BRACKETS
         above = "/".join(folder.parts) + "/" if folder.parts else ""
-        entries = scanned(fd)
+        with os.scandir(fd) as found:
+            entries = list(found)
+        names = [entry.name for entry in entries]
         # One look at all names of a directory: mostly none needs an escape.
-        together = "/".join([entry.name for entry in entries])
+        together = "/".join(names)
         plain_names = together.isascii() and together.isprintable() and "\\" not in together and '"' not in together
+        if plain_names and self._excluded is None and all(one.is_file(follow_symlinks=False) for one in entries):
+            names.sort()
+            head, plain = head + '"', '"' + plain
+            children += [head + name + plain for name in names]
+            folder.flat = True
+            return children, len(together) + len(names) * (len(head) + len(plain) + 2) - max(0, len(names) - 1)
+        entries.sort(key=by_name)
         for entry in entries:
             name = entry.name
             if self._excluded is not None and self._excluded(above + name):
@@ -213,7 +224,9 @@ def _written(top: _Folder) -> str:
             continue
         pad = " " * (4 * child.depth - 2)
         out.append(f'{pad}{{\n{pad}  "name": {child.name},\n{pad}  "type": "directory",\n{pad}  ')
-        if child.children:
+        if child.children and child.flat:
+            out += ('"children": [\n', ",\n".join(cast(list[str], child.children)), f"\n{pad}  ]\n{pad}}}")
+        elif child.children:
             out.append('"children": [\n')
             levels.append((iter(child.children), f"\n{pad}  ]\n{pad}}}"))
             first = True

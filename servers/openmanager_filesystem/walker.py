@@ -37,16 +37,37 @@ class _Hits:
         self.total = 0
         self.page: list[str] = []
         self._closed = False
+        self._listed_by_path: bool = bool(asked["rg"])
 
     def add(self, path: str) -> None:
         self.total += 1
         if self._closed or self.total <= self._skip:
+            return
+        if self._listed_by_path and not _inside(path):
+            self.total -= 1
             return
         self._room -= len(path) + self._each
         if self.page and (self._room < 0 or len(self.page) >= self._limit):
             self._closed = True
             return
         self.page.append(path)
+
+
+def _inside(path: str) -> bool:
+    """Tell whether a path that ripgrep gave is there with no link on the way: it may have followed one swapped in."""
+    *above, name = path.split("/")
+    fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for part in above:
+            inner = os.open(part, _OPEN, dir_fd=fd)
+            os.close(fd)
+            fd = inner
+        os.stat(name, dir_fd=fd, follow_symlinks=False)
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+    return True
 
 
 class Walk:

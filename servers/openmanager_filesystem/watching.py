@@ -8,6 +8,7 @@ inotify: docs/decisions/filesystem-watch.md. Both eras are served: ``resources/s
 from __future__ import annotations
 
 import asyncio
+import inspect
 import itertools
 import os
 import stat
@@ -19,12 +20,16 @@ from urllib.parse import unquote, urlsplit
 import anyio
 import anyio.to_thread
 from mcp.server.context import ServerRequestContext
+from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.resources import ResourceSecurity
 from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ResourceUpdated, SubscriptionBus
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
     INVALID_PARAMS,
     EmptyResult,
+    InputRequiredResult,
+    ListRootsRequest,
+    ListRootsResult,
     SubscribeRequestParams,
     SubscriptionsListenRequestParams,
     SubscriptionsListenResult,
@@ -34,11 +39,12 @@ from mcp_types import (
 from openmanager_core.errors import FleetError, InvalidRequest, Unsupported
 from openmanager_core.job import offload
 from openmanager_core.text import quoted
-from openmanager_filesystem.desk import Desk
+from openmanager_filesystem.desk import Desk, TheDesk, narrowed
 from openmanager_filesystem.listing import MARKS, kind_of, scanned
 from openmanager_kit.confined import walk
 from openmanager_kit.confined.names import shown_name
 from openmanager_kit.confined.roots import Spot
+from openmanager_kit.injection import Injection
 from openmanager_kit.server import OpenManagerServer
 
 MOST_WATCHED = 200
@@ -72,17 +78,17 @@ class Watcher:
         """Whether nothing is looked at."""
         return self._looking is None
 
-    def spot(self, uri: str) -> Spot:
-        """Find the place of a ``file:`` address.
+    def spot(self, uri: str, desk: Desk | None = None) -> Spot:
+        """Find the place of a ``file:`` address, within the roots of `desk` if they are narrower than ours.
 
         Raises
         ------
         InvalidRequest, NotAllowed
             If it is none, or lies outside of the roots.
         """
-        return self._desk.spot(path_of(uri), "uri")
+        return (desk or self._desk).spot(path_of(uri), "uri")
 
-    async def look(self, uri: str, tell: Tell) -> _Watched:
+    async def look(self, uri: str, tell: Tell, desk: Desk | None = None) -> _Watched:
         """Look at a place for the first time; `hold` goes on from there.
 
         Raises
@@ -92,7 +98,7 @@ class Watcher:
         FleetError
             If the place cannot be looked at; one that does not exist yet may be watched.
         """
-        spot = self.spot(uri)
+        spot = self.spot(uri, desk)
         if len(self._watched) >= MOST_WATCHED:
             raise InvalidRequest(f"at most {MOST_WATCHED} places are watched at once", hint="unsubscribe from some")
         return _Watched(uri, spot, tell, await anyio.to_thread.run_sync(_state, spot, True))
@@ -219,6 +225,7 @@ def new_bus() -> InMemorySubscriptionBus:
 def watch(server: OpenManagerServer, desk: Desk, bus: SubscriptionBus, every_s: float = EVERY_S) -> Watcher:
     """Give the server its resources and both kinds of subscriptions."""
     watcher = Watcher(desk, every_s)
+    wanted = Injection(_resource, inspect.signature(_resource, eval_str=True).parameters)
 
     @server.resource(
         "file://{+path}",
@@ -227,14 +234,18 @@ def watch(server: OpenManagerServer, desk: Desk, bus: SubscriptionBus, every_s: 
         mime_type="text/plain",
         security=ResourceSecurity(exempt_params={"path"}),
     )
-    async def file(path: str) -> str:
+    async def file(path: str, ctx: Context) -> str | InputRequiredResult:
         """A text file up to 1 MB, or what a directory holds; subscribe to hear of changes."""
-        return await offload(_read, desk.spot(path, "uri"))
+        filled = await wanted.fill({"path": path}, ctx)
+        if isinstance(filled, InputRequiredResult):
+            return filled
+        return await offload(_read, filled["desk"].spot(path, "uri"))
 
     async def subscribe(ctx: ServerRequestContext[Any, Any], params: SubscribeRequestParams) -> EmptyResult:
         connection = ctx.session._connection
         key = (id(connection), params.uri)
-        watcher.hold(key, await _refusing(watcher.look(params.uri, ctx.session.send_resource_updated)))
+        tell = ctx.session.send_resource_updated
+        watcher.hold(key, await _refusing(watcher.look(params.uri, tell, await _narrowed(ctx, desk))))
         connection.exit_stack.callback(watcher.release, key)
         return EmptyResult()
 
@@ -247,6 +258,19 @@ def watch(server: OpenManagerServer, desk: Desk, bus: SubscriptionBus, every_s: 
     low.add_request_handler("resources/unsubscribe", UnsubscribeRequestParams, unsubscribe)
     low.add_request_handler("subscriptions/listen", SubscriptionsListenRequestParams, _Listen(bus, watcher))
     return watcher
+
+
+async def _resource(path: str, desk: TheDesk) -> None:
+    """What a resource is read with: the roots of the client that reads it count, as for a tool."""
+
+
+async def _narrowed(ctx: ServerRequestContext[Any, Any], desk: Desk) -> Desk:
+    """Ask a client of an older protocol version for its roots."""
+    capabilities = ctx.session.client_capabilities
+    if capabilities is None or capabilities.roots is None or not ctx.session.can_send_request:
+        return desk
+    offered = await ctx.session.send_request(ListRootsRequest(), ListRootsResult)
+    return narrowed(desk, [str(root.uri) for root in offered.roots])
 
 
 def _read(spot: Spot) -> str:

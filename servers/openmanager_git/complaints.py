@@ -185,9 +185,11 @@ def _together(done: Finished) -> str:
 
 def _locked(path: str, git_dir: str) -> FleetError:
     """Say which lock is held, since when, and by whom where that can be told."""
-    name = Path(path).name
-    with suppress(ValueError):
-        name = str(Path(path).relative_to(git_dir))
+    before, _, below = path.rpartition("/.git/")
+    name = f".git/{below}" if before else Path(path).name
+    if not before and git_dir:
+        with suppress(ValueError):  # a bare repository goes by the name of its directory
+            name = f"{Path(git_dir).name}/{Path(path).relative_to(git_dir)}"
     age = ""
     with suppress(OSError):
         age = f", {max(0.0, time.time() - Path(path).lstat().st_mtime):.0f} s old"
@@ -198,7 +200,7 @@ def _locked(path: str, git_dir: str) -> FleetError:
         if holder
         else "again in a moment; if no git runs here any more, it was left by a crash and the user may delete the file"
     )
-    return Conflict(f"the lock file .git/{shown_path(name)} exists{age}: {who}", hint=hint)
+    return Conflict(f"the lock file {shown_path(name)} exists{age}: {who}", hint=hint)
 
 
 def _holder(path: str) -> tuple[int, str] | None:

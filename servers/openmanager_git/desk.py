@@ -9,6 +9,7 @@ from typing import Annotated
 
 from mcp.server.mcpserver.resolve import Resolve
 
+from openmanager_git.known import Known
 from openmanager_git.turns import Turns
 from openmanager_kit.confined.client import narrowing
 from openmanager_kit.confined.roots import Parts, Roots, parts_of
@@ -24,11 +25,14 @@ class Desk:
         Resolved paths of the directories whose repositories may run their own programs.
     turns
         Whose turn it is to change a repository; shared by all calls.
+    known
+        What was checked before; shared by all calls too.
     """
 
     roots: Roots
     trusted: tuple[Parts, ...] = ()
     turns: Turns = field(default_factory=Turns, compare=False)
+    known: Known = field(default_factory=Known, compare=False)
 
     def trusts(self, real_path: str) -> bool:
         """Tell whether a repository at this resolved path may run programs that it names itself."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from mcp_types import CallToolResult
 from pydantic import Field
 
 from openmanager_core.errors import InvalidRequest
 from openmanager_core.job import offload
-from openmanager_git import diffs, raw, revisions
-from openmanager_git.desk import TheDesk
+from openmanager_git import diffs, raw, revisions, worktree
+from openmanager_git.desk import Desk, TheDesk
 from openmanager_git.reading_parameters import ContextLines, Cursor, MaxChars, OnlyPath, RepoPath, StatOnly
 from openmanager_git.repository import Place, reached
 from openmanager_kit import cursors
@@ -32,16 +32,8 @@ async def git_diff_unstaged(
     max_chars: MaxChars = MAX_CHARS,
 ) -> CallToolResult:
     """Changes in the work tree that are not staged yet."""
-
-    def work() -> CallToolResult:
-        place, repo = reached(desk, repo_path)
-        _need_work_tree(place)
-        diff = repo.index.diff_to_workdir(context_lines=context_lines)
-        changes = diffs.Changes(repo, place, diff, work_tree=True).pick(diffs.only_path(place, path))
-        key = ["unstaged", place.git_dir, context_lines, path, stat_only]
-        return answered("Unstaged changes:\n", changes, key, cursor, max_chars, stat_only=stat_only)
-
-    return await offload(work)
+    asked = (context_lines, path, stat_only, cursor, max_chars)
+    return await offload(_of_the_index, desk, repo_path, "unstaged", *asked)
 
 
 async def git_diff_staged(
@@ -54,16 +46,31 @@ async def git_diff_staged(
     max_chars: MaxChars = MAX_CHARS,
 ) -> CallToolResult:
     """Changes that are staged for the next commit."""
+    asked = (context_lines, path, stat_only, cursor, max_chars)
+    return await offload(_of_the_index, desk, repo_path, "staged", *asked)
 
-    def work() -> CallToolResult:
-        place, repo = reached(desk, repo_path)
-        _need_work_tree(place)
+
+def _of_the_index(
+    desk: Desk,
+    repo_path: str,
+    side: Literal["unstaged", "staged"],
+    context_lines: int,
+    path: str,
+    stat_only: bool,
+    cursor: str,
+    max_chars: int,
+) -> CallToolResult:
+    place, repo = reached(desk, repo_path)
+    _need_work_tree(place)
+    plain = place.plain_files(repo)
+    if side == "staged":
         diff = head_to_index(repo, context_lines)
-        changes = diffs.Changes(repo, place, diff, work_tree=False).pick(diffs.only_path(place, path))
-        key = ["staged", place.git_dir, context_lines, path, stat_only]
-        return answered("Staged changes:\n", changes, key, cursor, max_chars, stat_only=stat_only)
-
-    return await offload(work)
+    else:
+        diff = worktree.changes(repo, place, plain, context_lines=context_lines)
+    changes = diffs.Changes(repo, place, diff, side == "unstaged", plain, context_lines)
+    changes.pick(diffs.only_path(place, path))
+    key = [side, place.git_dir, context_lines, path, stat_only]
+    return answered(f"{side.capitalize()} changes:\n", changes, key, cursor, max_chars, stat_only=stat_only)
 
 
 async def git_diff(
@@ -90,7 +97,7 @@ async def git_diff(
         ends = (await revisions.hash_of(place, repo, target, "target"), "")
 
     def work() -> CallToolResult:
-        only = diffs.only_path(place, path)
+        plain = place.plain_files(repo)
         old_tree = revisions.at(repo, ends[0]).tree
         if ends[1]:
             diff = old_tree.diff_to_tree(revisions.at(repo, ends[1]).tree, context_lines=context_lines)
@@ -98,8 +105,9 @@ async def git_diff(
             _need_work_tree(place)
             # Through the index, as Git does it: unchanged files are known by their times and need not be read.
             diff = old_tree.diff_to_index(repo.index, context_lines=context_lines)
-            diff.merge(repo.index.diff_to_workdir(context_lines=context_lines))
-        changes = diffs.Changes(repo, place, diff, work_tree=not ends[1]).pick(only)
+            diff.merge(worktree.changes(repo, place, plain, context_lines=context_lines))
+        changes = diffs.Changes(repo, place, diff, not ends[1], plain, context_lines)
+        changes.pick(diffs.only_path(place, path))
         key = ["diff", place.git_dir, ends, context_lines, path, stat_only]
         return answered(f"Diff with {target}:\n", changes, key, cursor, max_chars, stat_only=stat_only)
 

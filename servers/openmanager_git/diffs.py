@@ -6,11 +6,14 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from openmanager_core.errors import InvalidRequest, NotAllowed
 from openmanager_core.job import checkpoint
 from openmanager_core.text import quoted
+from openmanager_git.known import Plain
+from openmanager_git.patches import Patches
 from openmanager_git.raw import decoded
 from openmanager_git.repository import Place
 from openmanager_kit.confined.names import meant_names, shown_path
@@ -62,6 +65,8 @@ class Changes:
     place: Place
     diff: pygit2.Diff
     work_tree: bool
+    plain: Plain | None = None
+    context_lines: int = 3
     picked: list[int] = field(default_factory=list)
     deltas: list[Any] = field(default_factory=list)
 
@@ -93,6 +98,11 @@ class Changes:
             flags = DiffFind.FIND_RENAMES | (DiffFind.FIND_EXACT_MATCH_ONLY if exact else DiffFind(0))
             self.diff.find_similar(flags)
 
+    @cached_property
+    def patches(self) -> Patches:
+        """Makes the patches of ordinary files."""
+        return Patches(self.repo, self.place, self.plain, work_tree=self.work_tree, most_bytes=LARGEST)
+
     def sizes(self, delta: Any) -> tuple[int, int]:
         """Bytes of both sides, without loading them."""
         return self._size(delta.old_file, old=True), self._size(delta.new_file, old=False)
@@ -120,15 +130,18 @@ def path_of(side: Any) -> str:
 def patch_text(changes: Changes, number: int, facts: list[str], *, plain: bool) -> str:
     """Write the patch of one file; `plain` without Git's own header lines, as git_show has it."""
     delta = changes.deltas[number]
-    old, new = changes.sizes(delta)
-    if max(old, new) > LARGEST:
-        name = shown_path(path_of(delta.new_file))
-        lead = f"\n--- a/{name}\n+++ b/{name}\n" if plain else f"diff --git a/{name} b/{name}\n"
-        return f"{lead}Large or binary files differ ({old} bytes before, {new} bytes now)\n"
-    patch = changes.diff[number]
-    if patch is None:
-        return ""
-    text, encoding = decoded(patch.data)
+    data = changes.patches.of(delta, changes.context_lines)
+    if data is None:
+        old, new = changes.sizes(delta)
+        if max(old, new) > LARGEST:
+            name = shown_path(path_of(delta.new_file))
+            lead = f"\n--- a/{name}\n+++ b/{name}\n" if plain else f"diff --git a/{name} b/{name}\n"
+            return f"{lead}Large or binary files differ ({old} bytes before, {new} bytes now)\n"
+        patch = changes.diff[number]
+        if patch is None:
+            return ""
+        data = patch.data
+    text, encoding = decoded(data)
     if encoding:
         facts.append(f"{quoted(shown_path(path_of(delta.new_file)), 60)} is not UTF-8, read as {encoding}")
     text = _with_readable_names(text)

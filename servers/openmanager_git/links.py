@@ -10,11 +10,12 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 from openmanager_core.errors import FleetError, InvalidRequest, NotAllowed, Unsupported
+from openmanager_core.job import checkpoint
 from openmanager_core.text import quoted
+from openmanager_git.known import Look
 from openmanager_kit.confined import walk
 from openmanager_kit.confined.names import shown_path
 from openmanager_kit.confined.roots import Roots, Spot, parts_of
@@ -23,6 +24,8 @@ _LONGEST_FILE = 64 * 1024
 _MOST_ALTERNATES = 50
 _GITLINK = b"\x00\x00\xe0\x00"  # mode 160000 as the index file writes it
 _MOST_SUBMODULES = 10_000
+_LOOKED_AT_ELSEWHERE = ("objects", "modules", "lfs")
+"""They may hold a great many files: objects are checked by their hashes, modules one by one."""
 
 
 def spot_of(roots: Roots, real: str, parameter: str = "repo_path") -> Spot | None:
@@ -135,15 +138,24 @@ def common_dir_of(roots: Roots, git_dir: str) -> str:
     return inside(roots, _from(git_dir, written.strip()), link)
 
 
-def check_links(roots: Roots, git_dir: str, common_dir: str) -> None:
-    """Refuse a repository whose git dir, objects or alternates lead out of the roots."""
-    for folder in dict.fromkeys((git_dir, common_dir)):
-        for name in _symlinks(folder):
-            inside(roots, f"{folder}/{name}", f"{shown_real(roots, folder)}/{shown_path(name)}")
-    _check_objects(roots, os.path.realpath(f"{common_dir}/objects"))
+def check_links(roots: Roots, git_dir: str, common_dir: str) -> Look:
+    """Refuse a repository whose git dir, objects or alternates lead out of the roots; gives what was looked at."""
+    look = Look(simple=git_dir == common_dir)
+    look.at(f"{git_dir}/commondir")
+    for top in dict.fromkeys((git_dir, common_dir)):
+        ahead = [top]
+        while ahead:
+            checkpoint()
+            folder = ahead.pop()
+            names, below = look.into(folder)
+            for name in names:
+                inside(roots, f"{folder}/{name}", f"{shown_real(roots, folder)}/{shown_path(name)}")
+            ahead += [f"{folder}/{name}" for name in below if folder != top or name not in _LOOKED_AT_ELSEWHERE]
+    _check_objects(roots, os.path.realpath(f"{common_dir}/objects"), look)
+    return look
 
 
-def _check_objects(roots: Roots, first: str) -> None:
+def _check_objects(roots: Roots, first: str, look: Look) -> None:
     """Follow alternates, and the alternates of alternates."""
     seen, ahead = set[str](), [first]
     while ahead:
@@ -155,11 +167,13 @@ def _check_objects(roots: Roots, first: str) -> None:
             raise Unsupported(f"repo_path: the repository has more than {_MOST_ALTERNATES} alternates")
         here = shown_real(roots, objects)
         for folder in (objects, f"{objects}/pack", f"{objects}/info"):
-            for name in _symlinks(folder):
+            for name in look.into(folder)[0]:
                 inside(roots, f"{folder}/{name}", f"{here}{folder[len(objects) :]}/{shown_path(name)}")
+        look.at(f"{objects}/info/alternates", f"{objects}/info/http-alternates")
         link = f"{here}/info/alternates"
         lines = _lines(roots, f"{objects}/info/alternates", link)
         ahead += [inside(roots, _from(objects, line), link) for line in lines]
+        look.simple = look.simple and not ahead
         link = f"{here}/info/http-alternates"
         if any(_lines(roots, f"{objects}/info/http-alternates", link)):
             raise NotAllowed(f"repo_path: {link} leads out of the allowed directories", hint="remove that file")
@@ -182,26 +196,28 @@ def _unquoted(line: str) -> str:
     return line
 
 
-def _symlinks(folder: str) -> Iterator[str]:
-    with suppress(FileNotFoundError, NotADirectoryError, PermissionError), os.scandir(folder) as entries:
-        for item in entries:
-            if item.is_symlink():
-                yield item.name
+def may_have_submodules(index: str) -> bool:
+    """Tell whether an index file may hold a submodule."""
+    try:
+        return _GITLINK in Path(index).read_bytes()
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
 
 
-def check_submodules(roots: Roots, work_tree: str, index: str, paths: Iterator[str]) -> None:
+def check_submodules(roots: Roots, work_tree: str, index: str, paths: Iterator[str]) -> bool:
     """Refuse a repository with a submodule whose git dir leads out: Git looks into it to tell whether it changed.
+
+    Gives whether the index may hold submodules.
 
     Parameters
     ----------
     paths
         The gitlinks of the index; only asked for if the file holds the bytes of one, as reading it costs time.
     """
-    try:
-        if _GITLINK not in Path(index).read_bytes():
-            return
-    except OSError:
-        return
+    if not may_have_submodules(index):
+        return False
     for count, path in enumerate(paths):
         if count >= _MOST_SUBMODULES:
             raise Unsupported(f"repo_path: the repository has more than {_MOST_SUBMODULES} submodules")
@@ -209,6 +225,7 @@ def check_submodules(roots: Roots, work_tree: str, index: str, paths: Iterator[s
         if os.path.lexists(f"{folder}/.git"):
             real = inside(roots, folder, shown_real(roots, work_tree) + "/" + shown_path(path))
             _check_submodule(roots, real)
+    return True
 
 
 def _check_submodule(roots: Roots, folder: str) -> None:

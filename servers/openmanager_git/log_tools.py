@@ -6,9 +6,11 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Literal
+from operator import itemgetter
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
+from typing_extensions import TypedDict
 
 from openmanager_core.errors import InvalidRequest
 from openmanager_core.job import checkpoint, offload
@@ -21,7 +23,7 @@ from openmanager_git.repository import reached
 from openmanager_git.show_tools import message_of, person, when
 from openmanager_git.times import instant
 from openmanager_kit import cursors
-from openmanager_kit.answers import MAX_CHARS, Answer, paged
+from openmanager_kit.answers import MAX_CHARS, Rows, paged
 from openmanager_kit.confined.names import shown_path
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ _OLDER_IN_A_ROW = 200
 _FORGED = ("Commit: ", "Author: ", "Date: ", "Message: ")
 
 
-class CommitRow(Answer):
+class CommitRow(TypedDict):
     """One commit."""
 
     hash: str
@@ -40,19 +42,14 @@ class CommitRow(Answer):
     email: str
     date: str
     subject: str
-    body: str = ""
+    body: str
 
 
-class LogAnswer(Answer):
+class LogAnswer(Rows):
     """Commits, newest first."""
 
     commits: list[CommitRow]
     next_cursor: str | None
-    text: str = Field(exclude=True)
-
-    def as_text(self) -> str:
-        """Say it in the form that other git servers use."""
-        return self.text
 
 
 async def git_log(
@@ -75,7 +72,7 @@ async def git_log(
     if first_s > last_s:
         raise InvalidRequest(f"start_timestamp {start_timestamp!r} is after end_timestamp {end_timestamp!r}")
     if revision == "HEAD" and revisions.unborn(repo):
-        return LogAnswer(commits=[], next_cursor=None, text="Commit history:\n(no commits yet)")
+        return LogAnswer.model_construct(commits=[], next_cursor=None, text="Commit history:\n(no commits yet)")
     between = await revisions.range_of(place, repo, revision, "revision")
     tip = between.new if between else await revisions.hash_of(place, repo, revision, "revision")
     only = diffs.only_path(place, path)
@@ -111,17 +108,18 @@ async def git_log(
             if number < start:
                 continue
             fields, text = _row(commit, max_chars // 3)
-            length = len(json.dumps(fields, separators=(",", ":"), ensure_ascii=False)) + 1
+            length = len(_COMPACT(fields)) + 1
             full = size + len(text) + 1 > max_chars - 120 or structured + length > max_chars - 80
             if len(rows) >= max_count or (full and rows):
                 following = cursors.encode(number, key)
                 break
-            rows.append(CommitRow(**fields))
+            rows.append(fields)
             texts.append(text)
             size, structured = size + len(text) + 1, structured + length
         if following:
             texts.append(f"(more: go on with cursor={following})")
-        return LogAnswer(commits=rows, next_cursor=following, text="\n".join(texts) + ("" if rows else "\n"))
+        text = "\n".join(texts) + ("" if rows else "\n")
+        return LogAnswer.model_construct(commits=rows, next_cursor=following, text=text)
 
     return await offload(work)
 
@@ -148,7 +146,7 @@ def _matching(
         yield commit
 
 
-def _row(commit: pygit2.Commit, most: int) -> tuple[dict[str, str], str]:
+def _row(commit: pygit2.Commit, most: int) -> tuple[CommitRow, str]:
     name, email = person(commit.author)
     message = message_of(commit)
     subject, _, body = message.strip("\n").partition("\n")
@@ -157,7 +155,7 @@ def _row(commit: pygit2.Commit, most: int) -> tuple[dict[str, str], str]:
     if len(body) > limit:
         body = f"{body[:limit]}... [+{len(body) - limit} characters]"
     shown, date = _lines(body), when(commit.author)
-    row = {
+    row: CommitRow = {
         "hash": str(commit.id),
         "author": visible(name[:200]),
         "email": visible(email[:200]),
@@ -177,29 +175,26 @@ def _lines(text: str) -> str:
     return "\n".join("    " + line if line.startswith(_FORGED) else line for line in lines)
 
 
+_COMPACT = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+_EMPTY_ROW = len(_COMPACT({"name": "", "hash": "", "current": True, "upstream": ""}))
 _FOLLOWS = re.compile(r"branch\..+\.merge", re.DOTALL)
 
 
-class BranchRow(Answer):
+class BranchRow(TypedDict):
     """One branch."""
 
     name: str
     hash: str
-    current: bool = False
-    upstream: str = ""
+    current: bool
+    upstream: str
 
 
-class BranchesAnswer(Answer):
-    """Branches in the order of their names."""
+class BranchesAnswer(Rows):
+    """Branches in the order of their names, the current one marked."""
 
     branches: list[BranchRow]
     total: int
     next_cursor: str | None
-    text: str = Field(exclude=True)
-
-    def as_text(self) -> str:
-        """One line each, the current one marked."""
-        return self.text
 
 
 async def git_branch(
@@ -213,12 +208,12 @@ async def git_branch(
     max_chars: MaxChars = MAX_CHARS,
 ) -> BranchesAnswer:
     """List branches; the current one is marked with *."""
-    place, repo = await offload(reached, desk, repo_path)
     spaces = {"local": ["refs/heads/"], "remote": ["refs/remotes/"], "all": ["refs/heads/", "refs/remotes/"]}[
         branch_type
     ]
     kept: set[bytes] | None = None
     if contains or not_contains:
+        place, repo = await offload(reached, desk, repo_path)
         words = ["for-each-ref", "--format=%(refname)"]
         for option, given in (("contains", contains), ("no-contains", not_contains)):
             if given:
@@ -226,37 +221,48 @@ async def git_branch(
                 words.append(f"--{option}={named}")
         kept = set(await lines_of(place, [*words, *spaces], what="the branches"))
 
+    below = tuple(map(str.encode, spaces))
+
     def work() -> BranchesAnswer:
-        names = sorted(
-            name for name in repo.raw_listall_references() if name.startswith(tuple(map(str.encode, spaces)))
+        place, repo = reached(desk, repo_path)
+        # In the order of their names, the local ones first: refs/heads/ comes before refs/remotes/.
+        rows = sorted(
+            ((one.raw_name, one.raw_target) for one in repo.references.iterator() if one.raw_name.startswith(below)),
+            key=itemgetter(0),
         )
-        rows = [name for name in names if kept is None or name in kept]
-        rows.sort(key=lambda name: name.startswith(b"refs/remotes/"))
+        if kept is not None:
+            rows = [row for row in rows if row[0] in kept]
         head = (
             b"" if repo.head_is_detached else str(repo.lookup_reference("HEAD").target).encode(errors="surrogateescape")
         )
-
         with_upstream = _with_upstream(repo)
         seen: dict[bytes, BranchRow] = {}
 
-        def row_of(name: bytes) -> BranchRow:
-            if name not in seen:
-                seen[name] = _branch(repo, name, head, with_upstream)
-            return seen[name]
+        def row_of(one: tuple[bytes, Any]) -> BranchRow:
+            found = seen.get(one[0])
+            if found is None:
+                found = seen[one[0]] = _branch(repo, *one, head, with_upstream)
+            return found
 
-        def build(part: list[bytes], total: int, following: str | None) -> BranchesAnswer:
+        def weight(one: tuple[bytes, Any]) -> tuple[int, int]:
+            row = row_of(one)
+            letters = len(row["name"])
+            return letters + 2, letters + len(row["hash"]) + len(row["upstream"]) + _EMPTY_ROW
+
+        def build(part: list[tuple[bytes, Any]], total: int, following: str | None) -> BranchesAnswer:
             made = [row_of(name) for name in part]
-            lines = [f"{'*' if row.current else ' '} {row.name}" for row in made]
+            lines = [f"{'*' if row['current'] else ' '} {row['name']}" for row in made]
             if head and repo.head_is_unborn and not total:
                 lines = ["(no commits yet)"]
             elif not head and branch_type != "remote" and kept is None and not cursor:
                 lines.insert(0, f"* (HEAD detached at {str(repo.head.target)[:7]})")
             if following:
                 lines.append(f"({total} branches in all: go on with cursor={following})")
-            return BranchesAnswer(branches=made, total=total, next_cursor=following, text="\n".join(lines))
+            text = "\n".join(lines)
+            return BranchesAnswer.model_construct(branches=made, total=total, next_cursor=following, text=text)
 
         key = ["branch", place.git_dir, branch_type, contains, not_contains]
-        return paged(rows, build, limit=limit, cursor=cursor, key=key, max_chars=max_chars)
+        return paged(rows, build, limit=limit, cursor=cursor, key=key, max_chars=max_chars, weigh=weight)
 
     return await offload(work)
 
@@ -267,22 +273,20 @@ def _with_upstream(repo: pygit2.Repository) -> set[str]:
     return {name[len("branch.") : -len(".merge")] for name in named if _FOLLOWS.fullmatch(name)}
 
 
-def _branch(repo: pygit2.Repository, name: bytes, head: bytes, with_upstream: set[str]) -> BranchRow:
+def _branch(repo: pygit2.Repository, name: bytes, target: Any, head: bytes, with_upstream: set[str]) -> BranchRow:
     import pygit2
 
     checkpoint()
     full = os.fsdecode(name)
-    reference = repo.lookup_reference(full)
     shown = revisions.short(full)
-    if reference.type == pygit2.enums.ReferenceType.SYMBOLIC:
-        return BranchRow(name=shown_path(f"{shown} -> {revisions.short(str(reference.target))}"), hash="")
+    if isinstance(target, bytes):
+        linked = shown_path(f"{shown} -> {revisions.short(os.fsdecode(target))}")
+        return BranchRow(name=linked, hash="", current=False, upstream="")
     upstream = ""
-    if full.startswith("refs/heads/") and shown in with_upstream:
+    if shown in with_upstream and full.startswith("refs/heads/"):
         try:
             tracked = repo.lookup_branch(shown).upstream
             upstream = tracked.shorthand if tracked is not None else ""
         except (KeyError, ValueError, AttributeError, pygit2.GitError):
             upstream = ""
-    return BranchRow(
-        name=shown_path(shown), hash=str(reference.target), current=name == head, upstream=shown_path(upstream)
-    )
+    return BranchRow(name=shown_path(shown), hash=str(target), current=name == head, upstream=shown_path(upstream))

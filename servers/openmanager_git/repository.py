@@ -4,7 +4,7 @@ The caller's path is walked by descriptor (`confined.walk`), then every place th
 (`links`). libgit2 opens by path: between the check and its own opening a directory could be swapped for a link by
 someone who may write inside the roots. So the real path is opened, searching upwards is off, and after opening the
 git dir and the work tree are compared with what was checked, and the links are checked once more. What remains is a
-swap there and back within those few hundred microseconds.
+swap there and back within those few hundred microseconds. A check stands while what it looked at is the same (`known`).
 """
 
 from __future__ import annotations
@@ -12,14 +12,27 @@ from __future__ import annotations
 import os
 import re
 import stat
+import sys
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from openmanager_core.errors import FleetError, InvalidRequest, NotAllowed, NotFound, StorageUnavailable, Unsupported
 from openmanager_core.text import quoted
 from openmanager_git import links
 from openmanager_git.desk import Desk
+from openmanager_git.known import (
+    SETTLED_S,
+    Checked,
+    Look,
+    Plain,
+    Verdicts,
+    configuration_files,
+    is_plain,
+    is_simple,
+    state_of,
+)
 from openmanager_kit.confined import walk
 from openmanager_kit.confined.names import shown_path
 from openmanager_kit.confined.refusals import kind
@@ -30,6 +43,8 @@ if TYPE_CHECKING:
 
 _NEAR_AMONG = 500
 _SHOWN_NEAR = 5
+_CACHED_BYTES = 64 * 1024 * 1024
+"""Commits and directories that libgit2 keeps, of all open repositories together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +71,10 @@ class Place:
         All roots, to check again after opening.
     opens
         Real path by which libgit2 opens it: where its ``.git`` stands, or the git dir itself.
+    plain
+        Whether it is known that no setting changes what a file's text or its diff is.
+    verdicts
+        What is known of the files of the work tree.
     """
 
     path: str
@@ -69,6 +88,12 @@ class Place:
     prefix: str
     roots: Roots
     opens: str
+    plain: bool = False
+    verdicts: Verdicts = field(default_factory=Verdicts, compare=False, repr=False)
+
+    def plain_files(self, repo: pygit2.Repository) -> Plain | None:
+        """Tell of files whether nothing but their bytes counts; None if that is known of none."""
+        return Plain(self.work_tree, repo.index) if self.plain and self.work_tree else None
 
 
 def find(desk: Desk, repo_path: str) -> Place:
@@ -92,10 +117,23 @@ def reached(desk: Desk, repo_path: str) -> tuple[Place, pygit2.Repository]:
     """Find and open in one go: what `find` and `opened` do."""
     roots = desk.roots
     start = _start(roots, repo_path)
+    key = (roots, desk.trusted, start)
+    checked = desk.known.find(key)
+    if checked is not None and _no_submodule(checked):
+        handle = checked.handle()
+        if handle is None:
+            return checked.place, opened(checked.place, checked.look)
+        if not checked.place.bare:
+            handle.index.read(False)
+        return checked.place, handle
+    before = Look()
+    before.at(*configuration_files())
     git_dir, top = _nearest(roots, start, repo_path)
     common_dir = links.common_dir_of(roots, git_dir)
-    links.check_links(roots, git_dir, common_dir)
+    before.at(f"{git_dir}/config", f"{git_dir}/config.worktree", f"{git_dir}/info/attributes")
+    look = links.check_links(roots, git_dir, common_dir)
     repo = _open(roots, top or git_dir)
+    holders = sys.getrefcount(repo)
     work_tree = _work_tree(roots, repo, git_dir)
     where = work_tree or git_dir
     held = roots.holding(parts_of(where))
@@ -103,6 +141,9 @@ def reached(desk: Desk, repo_path: str) -> tuple[Place, pygit2.Repository]:
     prefix = ""
     if work_tree and (start + "/").startswith(work_tree.rstrip("/") + "/"):
         prefix = start[len(work_tree.rstrip("/")) + 1 :]
+    simple = start == (top or git_dir) and work_tree in ("", start) and look.settled()
+    look.files |= before.files
+    settings = {entry.name.lower() for entry in repo.config} if simple else set()
     place = Place(
         path=links.shown_real(roots, where),
         work_tree=work_tree,
@@ -115,13 +156,36 @@ def reached(desk: Desk, repo_path: str) -> tuple[Place, pygit2.Repository]:
         prefix=prefix,
         roots=roots,
         opens=top or git_dir,
+        plain=simple and is_plain(settings, look),
+        verdicts=desk.known.verdicts(git_dir),
     )
-    _check_again(place, repo)
+    may_have_submodules = _check_again(place, repo, look)
+    if simple and not may_have_submodules and is_simple(settings) and look.settled():
+        desk.known.keep(key, Checked(place, look, repo, holders, None))
     return place, repo
 
 
-def opened(place: Place) -> pygit2.Repository:
+def _no_submodule(checked: Checked) -> bool:
+    """Tell whether the index holds no submodule, whose git dir would have to be checked too."""
+    if checked.place.bare:
+        return True
+    index = f"{checked.place.git_dir}/index"
+    state, latest_ns = state_of(index), time.time_ns() - int(SETTLED_S * 1e9)
+    if state == checked.index:
+        return True
+    if links.may_have_submodules(index):
+        return False
+    checked.index = state if state is not None and max(state[:2]) < latest_ns else ()
+    return True
+
+
+def opened(place: Place, look: Look | None = None) -> pygit2.Repository:
     """Open a fresh handle; cheap, and for one thread at a time.
+
+    Parameters
+    ----------
+    look
+        What was looked at when all of the repository was checked: if it is the same still, nothing else is.
 
     Raises
     ------
@@ -133,7 +197,8 @@ def opened(place: Place) -> pygit2.Repository:
         raise NotAllowed(
             f"repository {quoted(place.path)}: its work tree changed while it was being opened", hint="again"
         )
-    _check_again(place, repo)
+    if look is None or _real(repo.path) != place.git_dir or not look.same():
+        _check_again(place, repo)
     return repo
 
 
@@ -190,6 +255,7 @@ def _open(roots: Roots, real: str) -> pygit2.Repository:
     import pygit2
     from pygit2.enums import RepositoryOpenFlag
 
+    pygit2.settings.cache_max_size(_CACHED_BYTES)
     try:
         return pygit2.Repository(real, RepositoryOpenFlag.NO_SEARCH)
     except (pygit2.GitError, KeyError, ValueError, OSError) as exc:
@@ -237,16 +303,20 @@ def _work_tree(roots: Roots, repo: pygit2.Repository, git_dir: str) -> str:
     return links.inside(roots, repo.workdir, f"the work tree of {shown} (core.worktree or gitdir)")
 
 
-def _check_again(place: Place, repo: pygit2.Repository) -> None:
-    """See that what was opened is what was checked, and that it still leads nowhere else."""
+def _check_again(place: Place, repo: pygit2.Repository, look: Look | None = None) -> bool:
+    """See that what was opened is what was checked, and that it still leads nowhere else.
+
+    Gives whether the index may hold submodules.
+    """
     if _real(repo.path) != place.git_dir:
         raise NotAllowed(
             f"repository {quoted(place.path)}: its git dir changed while it was being opened", hint="again"
         )
-    links.check_links(place.roots, place.git_dir, links.common_dir_of(place.roots, place.git_dir))
-    if place.work_tree:
-        index = f"{place.git_dir}/index"
-        links.check_submodules(place.roots, place.work_tree, index, _gitlinks(repo))
+    if look is None or not look.settled() or not look.same():
+        links.check_links(place.roots, place.git_dir, links.common_dir_of(place.roots, place.git_dir))
+    if not place.work_tree:
+        return False
+    return links.check_submodules(place.roots, place.work_tree, f"{place.git_dir}/index", _gitlinks(repo))
 
 
 def _gitlinks(repo: pygit2.Repository) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Annotated
 from mcp_types import CallToolResult
 from pydantic import Field
 
-from openmanager_core.errors import InvalidRequest, NotFound
+from openmanager_core.errors import InvalidRequest, NotFound, SourceInvalid
 from openmanager_core.job import offload
 from openmanager_core.text import quoted, visible
 from openmanager_git import diffs, raw, revisions
@@ -102,6 +102,10 @@ def _blamed(out: bytes) -> list[tuple[int, str]]:
     return lines
 
 
+_BAD_PATTERN = b"fatal: -e option, "
+"""How git begins what it says of a pattern that it cannot read."""
+
+
 class Match(Answer):
     """One line that was found; `context` marks lines around it."""
 
@@ -155,6 +159,12 @@ async def git_grep(
     words += [] if case_sensitive else ["-i"]
     words += ["-e", pattern, *([named] if named else []), "--", *([os.fsencode(only)] if only else [])]
     done = await read_git(place, *words, most_bytes=_MOST_FOUND)
+    unread = bool(named) and b"unable to read" in done.err  # which git counts as no match
+    if not done.cut and (unread or done.code not in (0, 1)) and _BAD_PATTERN not in done.err:
+        raise SourceInvalid(
+            "the search failed: " + ("objects are missing" if unread else f"git ended with {done.code}"),
+            hint="git fsck; a shallow or partial clone lacks objects",
+        )
     if done.code > 1:
         raise InvalidRequest(
             f"pattern {quoted(pattern, 80)} cannot be searched for",

@@ -50,7 +50,8 @@ async def git_show(
             diff = revisions.at(repo, str(parents[0])).tree.diff_to_tree(commit.tree, **options)
         else:
             diff = commit.tree.diff_to_tree(swap=True, **options)
-        changes = diffs.Changes(repo, place, diff, work_tree=False).pick(diffs.only_path(place, path))
+        changes = diffs.Changes(repo, place, diff, False, place.plain_files(repo), context_lines)
+        changes.pick(diffs.only_path(place, path))
         key = ["show", place.git_dir, named, path, context_lines, stat_only]
         lead = _lead(commit) + ("\n" if stat_only else "")
         return answered(lead[: max_chars // 2], changes, key, cursor, max_chars, stat_only=stat_only, plain=True)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
+from typing_extensions import TypedDict
 
 from openmanager_core.errors import InvalidRequest
 from openmanager_core.job import checkpoint, offload
-from openmanager_git import diffs, revisions
+from openmanager_git import diffs, revisions, worktree
 from openmanager_git.desk import TheDesk
 from openmanager_git.diff_tools import head_to_index
 from openmanager_git.reading_parameters import Cursor, Limit, MaxChars, RepoPath
 from openmanager_git.repository import Place, reached
-from openmanager_kit.answers import MAX_CHARS, Answer, paged
+from openmanager_kit.answers import MAX_CHARS, Rows, paged
 from openmanager_kit.confined.names import shown_path
 
 if TYPE_CHECKING:
@@ -39,15 +40,15 @@ _HEADS = {
 }
 
 
-class Change(Answer):
+class Change(TypedDict):
     """One file that differs."""
 
     path: str
     change: str
-    renamed_from: str = ""
+    renamed_from: str
 
 
-class StatusAnswer(Answer):
+class StatusAnswer(Rows):
     """The state of a work tree; lists hold this page's part."""
 
     branch: str = Field(description="Empty if HEAD is detached")
@@ -63,11 +64,6 @@ class StatusAnswer(Answer):
     total: int
     stashes: int
     next_cursor: str | None
-    text: str = Field(exclude=True)
-
-    def as_text(self) -> str:
-        """Say it as git status does."""
-        return self.text
 
 
 async def git_status(
@@ -80,20 +76,16 @@ async def git_status(
         if place.bare:
             raise InvalidRequest(f"repository {place.path} is bare: it has no work tree", hint="git_log or git_branch")
         facts = _facts(repo)
-        rows = _rows(repo)
-        opening = _opening(repo, place, facts)
+        rows = _rows(repo, place)
+        opening = _opening(repo, facts, any(row[0] == "conflicted" for row in rows))
 
         def build(part: list[Row], total: int, following: str | None) -> StatusAnswer:
-            return StatusAnswer(
-                **facts,
-                staged=[Change(path=p, change=w, renamed_from=o) for s, w, p, o in part if s == "staged"],
-                unstaged=[Change(path=p, change=w, renamed_from=o) for s, w, p, o in part if s == "unstaged"],
-                conflicted=[Change(path=p, change=w) for s, w, p, _ in part if s == "conflicted"],
-                untracked=[p for s, _, p, _ in part if s == "untracked"],
-                total=total,
-                next_cursor=following,
-                text=_text(opening, part, rows, following),
-            )
+            lists: dict[str, list[Any]] = {"staged": [], "unstaged": [], "conflicted": [], "untracked": []}
+            for section, change, path, before in part:
+                shown = {"path": path, "change": change, "renamed_from": before}
+                lists[section].append(path if section == "untracked" else shown)
+            fields = facts | lists | {"total": total, "next_cursor": following}
+            return StatusAnswer.model_construct(None, **fields, text=_text(opening, part, rows, following))
 
         key = ["status", place.git_dir]
         return paged(rows, build, limit=limit, cursor=cursor, key=key, max_chars=max_chars)
@@ -101,7 +93,7 @@ async def git_status(
     return await offload(work)
 
 
-def _rows(repo: pygit2.Repository) -> list[Row]:
+def _rows(repo: pygit2.Repository, place: Place) -> list[Row]:
     """List what differs; the index file is read, never written."""
     from pygit2.enums import DiffOption
 
@@ -112,11 +104,11 @@ def _rows(repo: pygit2.Repository) -> list[Row]:
         word = _UNMERGED[(base is not None, ours is not None, theirs is not None)]
         conflicts[side.path] = ("conflicted", word, shown_path(side.path), "")
     staged = head_to_index(repo, 0)
-    changes = diffs.Changes(repo, None, staged, work_tree=False)  # type: ignore[arg-type]
+    changes = diffs.Changes(repo, place, staged, work_tree=False)
     rows += _of(changes.pick("").deltas, "staged", conflicts)
     rows += [conflicts[path] for path in sorted(conflicts)]
     flags = DiffOption.INCLUDE_UNTRACKED | DiffOption.INCLUDE_TYPECHANGE
-    return rows + _of(repo.index.diff_to_workdir(flags).deltas, "unstaged", conflicts)
+    return rows + _of(worktree.changes(repo, place, place.plain_files(repo), flags).deltas, "unstaged", conflicts)
 
 
 def _of(deltas: Any, section: str, conflicts: dict[str, Row]) -> list[Row]:
@@ -173,16 +165,29 @@ def _state(repo: pygit2.Repository) -> str:
 
 
 _ONGOING = {
-    "merge": "You have unmerged paths or a merge to conclude.",
-    "rebase": "You are currently rebasing.",
-    "cherry-pick": "You are currently cherry-picking a commit.",
-    "revert": "You are currently reverting a commit.",
-    "bisect": "You are currently bisecting.",
-    "am": "You are in the middle of an am session.",
+    "merge": ("merging", 'git_merge with action="continue"', 'git_merge with action="abort"'),
+    "rebase": ("rebasing", 'git_rebase with action="continue", or "skip"', 'git_rebase with action="abort"'),
+    "cherry-pick": (
+        "cherry-picking",
+        'git_cherry_pick with action="continue", or "skip"',
+        'git_cherry_pick with action="abort"',
+    ),
+    "revert": ("reverting a commit", 'git_revert with action="continue", or "skip"', 'git_revert with action="abort"'),
+    "bisect": ("bisecting", '"git bisect good" or "git bisect bad"', '"git bisect reset"'),
+    "am": ("in the middle of an am session", '"git am --continue"', '"git am --abort"'),
 }
 
 
-def _opening(repo: pygit2.Repository, place: Place, facts: dict[str, Any]) -> str:
+def _ongoing(state: str, conflicts: bool) -> list[str]:
+    """Say what is going on, and the two ways out."""
+    if state not in _ONGOING:
+        return []
+    doing, onwards, back = _ONGOING[state]
+    first = "fix the conflicts, git_add the files, then" if conflicts else "to go on:"
+    return [f"You are currently {doing}.", f"  ({first} {onwards})", f"  (to give it up: {back})", ""]
+
+
+def _opening(repo: pygit2.Repository, facts: dict[str, Any], conflicts: bool) -> str:
     lines = [f"On branch {facts['branch']}" if facts["branch"] else _detached(repo, facts["head"])]
     upstream, ahead, behind = facts["upstream"], facts["ahead"], facts["behind"]
     if upstream and ahead and behind:
@@ -198,8 +203,7 @@ def _opening(repo: pygit2.Repository, place: Place, facts: dict[str, Any]) -> st
         lines += [f"Your branch is behind '{upstream}' by {some}, and can be fast-forwarded.", ""]
     elif upstream:
         lines += [f"Your branch is up to date with '{upstream}'.", ""]
-    if facts["state"] in _ONGOING:
-        lines += [_ONGOING[facts["state"]], ""]
+    lines += _ongoing(facts["state"], conflicts)
     if not facts["head"]:
         lines += ["", "No commits yet", ""]
     return "\n".join(lines)

@@ -32,6 +32,11 @@ class Job:
         """Let the next checkpoint raise `JobCancelled`."""
         self._cancelled.set()
 
+    @property
+    def cancelled(self) -> bool:
+        """Whether nobody waits for the work any more."""
+        return self._cancelled.is_set()
+
     def checkpoint(self, done_ratio: float, note: str) -> None:
         """Stop here if cancelled, else pass the progress on (`done_ratio` below 0: nothing to say)."""
         if self._cancelled.is_set():

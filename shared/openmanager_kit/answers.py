@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from openmanager_core.errors import InvalidRequest
 from openmanager_kit import cursors
@@ -16,6 +16,7 @@ from openmanager_kit import cursors
 Item = TypeVar("Item")
 A = TypeVar("A", bound="Answer")
 
+_COMPACT = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 MAX_CHARS = 10_000
 """Longest text and longest compact JSON of a paged answer, in characters."""
 
@@ -46,6 +47,23 @@ class Answer(BaseModel):
         return dumped
 
 
+class Rows(Answer):
+    """An answer of long lists: rows that the tool made as plain dicts of texts and whole numbers go out as they are.
+
+    Made with `model_construct`, which checks nothing: a thousand rows cost no thousand models.
+    """
+
+    text: str = Field(exclude=True)
+
+    def as_text(self) -> str:
+        """Give the text that the tool wrote."""
+        return self.text
+
+    def structured(self) -> dict[str, Any]:
+        """Give the fields as they are."""
+        return {name: getattr(self, name) for name in type(self).model_fields if name != "text"}
+
+
 def _null_what_is_not_finite(value: Any) -> bool:
     """Replace NaN and infinities in nested lists and dicts by None, in place; True if there were any."""
     found = False
@@ -68,6 +86,7 @@ def paged(
     cursor: str | None,
     key: Any,
     max_chars: int = MAX_CHARS,
+    weigh: Callable[[Item], tuple[int, int]] | None = None,
 ) -> A:
     """Answer with as many items as fit, and with a cursor for the rest.
 
@@ -87,6 +106,9 @@ def paged(
     max_chars
         Longest text, and longest compact JSON, in characters. A single item that is longer alone is sent
         all the same: a cursor must always lead on.
+    weigh
+        The characters that one item adds to the text and to the JSON, or fewer: pages that can not fit are then not
+        built only to be measured.
 
     Raises
     ------
@@ -108,20 +130,34 @@ def paged(
         after = start + count
         answer = build(page[:count], total, cursors.encode(after, key) if after < total else None)
         # Measured as the plainest writer puts numbers down: 1e-07 where pydantic writes 1e-7.
-        structure = json.dumps(answer.structured(), separators=(",", ":"), ensure_ascii=False)
+        structure = _COMPACT(answer.structured())
         return answer, max(len(answer.as_text()), len(structure))
 
-    answer, size = attempt(len(page))
-    if size <= max_chars or len(page) <= 1:
-        return answer
-    fits, too_many, best = 0, len(page), None
-    guess = max(1, len(page) * max_chars // size)
+    most = len(page) if weigh is None else _most(page, weigh, max_chars)
+    fits, too_many, best = 0, most + 1, None
+    count, tries = most, 0
     while too_many - fits > 1:
-        count = min(max(guess, fits + 1), too_many - 1)
         answer, size = attempt(count)
         if size <= max_chars:
             fits, best = count, answer
         else:
             too_many = count
-        guess = (fits + too_many) // 2
-    return best if best is not None else attempt(1)[0]
+        # As many more or fewer as items of the same length would make; halving in the end, whatever their lengths.
+        tries += 1
+        guess = count + (max_chars - size) * count // size if tries < _GUESSES else (fits + too_many) // 2
+        count = min(max(guess, fits + 1), too_many - 1)
+    return best if best is not None else attempt(min(1, len(page)))[0]
+
+
+_GUESSES = 4
+
+
+def _most(page: Sequence[Item], weigh: Callable[[Item], tuple[int, int]], max_chars: int) -> int:
+    """Count the items that are not too long together, one at least."""
+    texts = structures = 0
+    for count, item in enumerate(page):
+        text, structure = weigh(item)
+        texts, structures = texts + text, structures + structure
+        if max(texts, structures) > max_chars:
+            return max(count, 1)
+    return len(page)

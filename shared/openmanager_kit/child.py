@@ -115,17 +115,19 @@ async def child(
         If the program cannot be started.
     """
     try:
-        process = await asyncio.create_subprocess_exec(
-            *words,
-            cwd=cwd,
-            env=dict(plain_environment() if env is None else env),
-            stdin=subprocess.PIPE if given else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-            pass_fds=tuple(pass_fds),
-            limit=_CHUNK,
-        )
+        # Whoever is cancelled between the fork and its end would leave a child that nobody knows of.
+        with anyio.CancelScope(shield=True):
+            process = await asyncio.create_subprocess_exec(
+                *words,
+                cwd=cwd,
+                env=dict(plain_environment() if env is None else env),
+                stdin=subprocess.PIPE if given else subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+                pass_fds=tuple(pass_fds),
+                limit=_CHUNK,
+            )
     except OSError as exc:
         name = os.fsdecode(words[0]).rpartition("/")[2]
         raise StorageUnavailable(f"{name} cannot be started: {exc.strerror}", hint=f"install {name}") from exc

@@ -22,6 +22,7 @@ SERVERS: dict[str, str] = {
     "openmanager-local": "openmanager_local.server",
     "filesystem": "openmanager_filesystem.server",
     "git": "openmanager_git.server",
+    "sequential-thinking": "openmanager_thinking.server",
 }
 """Server name: module with ``build(settings: ServerSettings) -> OpenManagerServer``, ``TOOLS`` and, for a
 section of its own in a profile, ``Section`` (a frozen pydantic model that forbids extra keys)."""

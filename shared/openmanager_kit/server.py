@@ -26,6 +26,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
+    CallToolRequestParams,
     CallToolResult,
     Completion,
     CompletionArgument,
@@ -47,7 +48,7 @@ from pydantic.networks import AnyUrl
 
 from openmanager_core.errors import FleetError, JobCancelled
 from openmanager_core.job import use_threads
-from openmanager_kit import cursors, failures, logs
+from openmanager_kit import cursors, failures, logs, plain
 from openmanager_kit import version as distribution_version
 from openmanager_kit.arguments import shown
 from openmanager_kit.calls import BoundTool, Busy, refuse_if_too_large
@@ -137,6 +138,7 @@ class OpenManagerServer(MCPServer[Any]):
                 version=distribution_version() if version is None else version,
                 **options,
             )
+        self._lowlevel_server.middleware.append(plain.untouched)
         for tool in tools:
             self.add(tool)
 
@@ -263,6 +265,12 @@ class OpenManagerServer(MCPServer[Any]):
             raise
         except Exception as exc:
             raise ToolError(failures.crash(exc, f"tool {name}")) from exc
+
+    async def _handle_call_tool(
+        self, ctx: ServerRequestContext[Any, Any], params: CallToolRequestParams
+    ) -> CallToolResult | InputRequiredResult:
+        result: CallToolResult | InputRequiredResult = plain.kept_aside(await super()._handle_call_tool(ctx, params))
+        return result
 
     @asynccontextmanager
     async def _turn(self, bound: BoundTool) -> AsyncIterator[None]:

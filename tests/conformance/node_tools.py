@@ -20,25 +20,25 @@ _MANIFEST = Path(__file__).parent / "package.json"
 _INSTALL_S = 600
 
 
-def folder() -> Path:
-    """Find or make the folder that holds ``node_modules``."""
+def folder(manifest: Path = _MANIFEST) -> Path:
+    """Find or make the folder that holds the ``node_modules`` of a manifest, by default of ours."""
     named = os.environ.get("OPENMANAGER_TEST_NODE")
-    if named:
+    if named and manifest == _MANIFEST:
         return Path(named)
-    digest = hashlib.sha256(_MANIFEST.read_bytes()).hexdigest()[:12]
+    digest = hashlib.sha256(manifest.read_bytes()).hexdigest()[:12]
     target = platformdirs.user_cache_path("openmanager-tests", appauthor=False) / f"node-{digest}"
     if not target.exists():
-        _install(target)
+        _install(manifest, target)
     return target
 
 
-def _install(target: Path) -> None:
+def _install(manifest: Path, target: Path) -> None:
     npm = shutil.which("npm")
     if npm is None:
         _give_up("npm is not installed")
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
-        shutil.copy(_MANIFEST, scratch)
+        shutil.copy(manifest, scratch)
         done = subprocess.run(
             [npm, "install", "--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error"],
             cwd=scratch,

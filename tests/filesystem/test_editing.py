@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 import pytest
 from files_served import call, client, refusal, texts
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from openmanager_core.errors import FleetError
@@ -146,6 +146,8 @@ def test_any_bytes_with_any_edit_keep_all_bytes_outside_of_it(
 
 
 @given(PIECES, st.lists(st.tuples(st.sampled_from(["a", "b", "x", "\n", "é"]), PIECES), min_size=1, max_size=4))
+@example(text="aa\nb", wanted=[("a", "")])
+@example(text="aa\n\n", wanted=[("a", "")])
 def test_a_diff_patches_the_old_text_into_the_new(
     tmp_path_factory: pytest.TempPathFactory, text: str, wanted: list[tuple[str, str]]
 ) -> None:

@@ -124,8 +124,8 @@ async def test_rows_agree_with_the_git_program(
             repo.git("add", "-A")
         if step == 0:
             repo.git("commit", "-qm", "x", "--allow-empty")
-    _, opened = repository.reached(Desk(Roots.parse([str(repo.path)])), "")
-    ours = {(section, path) for section, _, path, before in status_tools._rows(opened) if not before}
+    place, opened = repository.reached(Desk(Roots.parse([str(repo.path)])), "")
+    ours = {(section, path) for section, _, path, before in status_tools._rows(opened, place) if not before}
     theirs = set()
     for entry in filter(None, repo.git("status", "--porcelain", "-z", "--no-renames").split("\0")):
         if entry.startswith("??"):
@@ -133,6 +133,6 @@ async def test_rows_agree_with_the_git_program(
             continue
         theirs |= {("staged", entry[3:])} if entry[0] != " " else set()
         theirs |= {("unstaged", entry[3:])} if entry[1] != " " else set()
-    renamed = {path for s, _, path, before in status_tools._rows(opened) if before}
-    renamed |= {before for s, _, path, before in status_tools._rows(opened) if before}
+    renamed = {path for s, _, path, before in status_tools._rows(opened, place) if before}
+    renamed |= {before for s, _, path, before in status_tools._rows(opened, place) if before}
     assert ours == {one for one in theirs if one[0] != "staged" or one[1] not in renamed}

@@ -201,3 +201,32 @@ def test_starting_to_serve_imports_nothing_heavy(tmp_path: Path) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, env=kit_served.environment(tmp_path), check=False
     )
     assert (done.stdout, done.returncode) == ("", 0), done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("filesystem", "A", "B", "C:ro"),
+        ("filesystem", "--root", "A", "B", "C:ro"),
+        ("filesystem", "A", "--stdio", "B", "--root", "C:ro"),
+        ("--root", "A", "filesystem", "B", "--log-level", "debug", "C:ro"),
+    ],
+)
+def test_directories_may_stand_before_and_behind_options(
+    words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from openmanager_kit.cli import serve
+
+    seen: list[object] = []
+    monkeypatch.setattr(serve, "run", lambda args: seen.append(serve._flags(args)) or 0)
+    assert main(["serve", *words]) == 0
+    (flags,) = seen
+    assert isinstance(flags, dict)
+    assert sorted(flags["roots"]) == ["A", "B", "C:ro"]
+
+
+def test_an_unknown_option_is_still_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["serve", "filesystem", "A", "--no-such-option", "B"])
+    assert left.value.code == 2
+    assert "unrecognized arguments: --no-such-option" in capsys.readouterr().err

@@ -145,9 +145,9 @@ def test_an_error_in_a_flag_or_variable_names_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "must be a list of server names (openmanager-local, filesystem, git), got None"),
+        ("", f"must be a list of server names ({', '.join(SERVERS)}), got None"),
         ("servers = []", "must be a list of server names"),
-        ('servers = ["gti"]', "there is no server 'gti'; the servers are openmanager-local, filesystem, git"),
+        ('servers = ["gti"]', f"there is no server 'gti'; the servers are {', '.join(SERVERS)}"),
         ('servers = ["openmanager-local", "openmanager-local"]', "lists a server twice"),
     ],
 )

@@ -7,9 +7,7 @@ Whatever goes wrong underneath (full disk, lock, damage, a file swapped for anot
 from __future__ import annotations
 
 import errno
-import os
 import sqlite3
-import stat
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,12 +18,12 @@ import anyio
 import anyio.to_thread
 
 from openmanager_core.errors import StorageUnavailable
-from openmanager_core.storage.failures import Damaged, Replaced, explain
+from openmanager_core.storage.failures import Damaged, explain
+from openmanager_core.storage.guarded import Watched, prepare
 from openmanager_core.storage.schema import APPLICATION_ID, MIGRATIONS, VERSION
 from openmanager_core.text import ident
 
 _CHECKED_BYTES = 32 * 2**20
-_LEAST_PAGE_BYTES = 512
 _ROLLBACK_S = 0.05
 _CLOSE_S = 10.0
 _SETTINGS = (
@@ -36,31 +34,6 @@ _SETTINGS = (
     "PRAGMA temp_store = MEMORY",
     "PRAGMA journal_size_limit = 4194304",
 )
-
-
-class _Watched(sqlite3.Connection):
-    """A connection that notices, at the start of each transaction, that its file was swapped or removed.
-
-    Without it, writes would go on into a file that nobody can find again.
-    """
-
-    def __init__(self, database: str, *args: Any, **kwargs: Any) -> None:
-        super().__init__(database, *args, **kwargs)
-        self._path = database
-        self._identity = self._look()
-
-    def _look(self) -> tuple[int, int] | None:
-        try:
-            found = os.stat(self._path)  # noqa: PTH116 - on the connection's own thread, once per transaction
-        except OSError:
-            return None
-        return found.st_dev, found.st_ino
-
-    def execute(self, sql: str, parameters: Any = ()) -> sqlite3.Cursor:
-        """Run one statement; a transaction begins only on the file that was opened."""
-        if sql.startswith("BEGIN") and self._look() != self._identity:
-            raise Replaced
-        return super().execute(sql, parameters)
 
 
 class Database:
@@ -92,9 +65,9 @@ class Database:
         name = ident(path.name)
         try:
             with anyio.fail_after(deadline_s):
-                await anyio.to_thread.run_sync(_prepare, path, abandon_on_cancel=True)
+                await anyio.to_thread.run_sync(prepare, path, abandon_on_cancel=True)
                 pending = aiosqlite.connect(
-                    path, factory=_Watched, isolation_level=None, timeout=max(0.05, 0.8 * deadline_s)
+                    path, factory=Watched, isolation_level=None, timeout=max(0.05, 0.8 * deadline_s)
                 )
                 # A Ledger that was never closed must not keep the process from ending. What a transaction
                 # under way loses by that it would also lose by kill -9: nothing that was acknowledged.
@@ -196,24 +169,6 @@ class Rows:
         row = await self._connection.execute_insert(sql, parameters)
         assert row is not None
         return int(row[0])
-
-
-def _prepare(path: Path) -> None:
-    """Make folder and file with nobody else's rights; refuse what is no regular file."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    try:
-        # SQLite would make the file with the umask's rights; its -wal and -shm take over the file's.
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    except FileExistsError:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):
-            raise OSError(errno.EINVAL, "not a regular file") from None
-        if 0 < found.st_size < _LEAST_PAGE_BYTES:
-            raise Damaged("shorter than one page") from None  # SQLite would take it for an empty file
-        # Asked, not tried: closing a descriptor of our own would drop the locks of every other connection
-        # that this process has to the same file.
-        if not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
-            raise OSError(errno.EACCES, "read only") from None
 
 
 async def _set_up(connection: aiosqlite.Connection, name: str) -> None:

@@ -8,8 +8,9 @@ import shlex
 import sys
 
 from openmanager_kit.cli import options
-from openmanager_kit.clients.entries import ANY_ROOT, PORTABLE, entries_of, this_command
+from openmanager_kit.clients.entries import ANY_ROOT, PORTABLE, Entry, entries_of, gateway_entry
 from openmanager_kit.clients.formats import CLIENTS
+from openmanager_kit.clients.starting import this_command
 from openmanager_kit.profile import load_profile
 from openmanager_kit.settings import CONFIG_VARIABLE
 
@@ -19,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("client", choices=tuple(CLIENTS), metavar="CLIENT", help=", ".join(CLIENTS))
     options.add_config(parser)
     options.add_settings(parser, ("roots", "trust"))
+    parser.add_argument("--gateway", action="store_true", help="one entry for every server of the profile")
     how = parser.add_mutually_exclusive_group()
     how.add_argument(
         "--absolute",
@@ -32,15 +34,14 @@ def run(args: argparse.Namespace) -> int:
     """Print the configuration on stdout, and where it belongs on stderr."""
     # The client starts the server without this shell's variables: only which profile is meant counts.
     config = args.config or os.environ.get(CONFIG_VARIABLE, "")
+    typed = options.flags_of(args)
     profile = load_profile(config, {}, {})
-    beside = load_profile(config, options.flags_of(args), {})
+    beside = load_profile(config, typed, {}) if typed else profile
     command = (args.command,) if args.command else this_command() if args.absolute else PORTABLE
     client = CLIENTS[args.client]
-    entries = entries_of(
-        profile,
-        command,
-        roots=beside.roots if args.roots else (),
-        trust=beside.trust if args.trust else (),
+    roots, trust = beside.roots if args.roots else (), beside.trust if args.trust else ()
+    entries: list[Entry] = (
+        [gateway_entry(profile, command, roots, trust)] if args.gateway else entries_of(profile, command, roots, trust)
     )
     written = client.write(entries)
     sys.stdout.write(written)

@@ -6,7 +6,7 @@ import argparse
 import importlib
 import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from openmanager_core.errors import ConfigError, FleetError
 
@@ -16,6 +16,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("openmanager_kit.cli.status", "Ask a running service whether its servers are ready"),
     "configs": ("openmanager_kit.cli.configs", "List, show, validate, compare and weigh profiles"),
     "client-config": ("openmanager_kit.cli.client_config", "Print what an MCP client needs to know"),
+    "install": ("openmanager_kit.cli.install", "Write the servers of a profile into an MCP client's configuration"),
+    "uninstall": ("openmanager_kit.cli.uninstall", "Take our servers out of an MCP client's configuration"),
+    "restore": ("openmanager_kit.cli.restore", "Undo the last change of an MCP client's configuration"),
     "demo": ("openmanager_local.demo", "Break a simulated fleet and analyse it through MCP, as make run does"),
     "report": ("openmanager_local.report_command", "Report on the fleet: terminal, Markdown or JSON"),
     "detect": ("openmanager_kit.cli.detect", "Score one series for anomalies, causally (CSV in, JSON out)"),
@@ -33,6 +36,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
 """Sub-command: (module with ``add_arguments(parser)`` and ``run(args) -> int``, one line of help)."""
 
 _EXIT_USAGE = 2
+_WITH_DIRECTORIES = "serve"
+"""Its directories may stand behind options too: ``serve filesystem --root A B``."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -51,6 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.write(f"openmanager {version()}\n")
         return 0
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    parse: Callable[[Sequence[str]], argparse.Namespace] | None = None
     wanted = words[0] if words and words[0] in COMMANDS else None
     for name, (module, text) in COMMANDS.items():
         sub = commands.add_parser(name, help=text.replace("%", "%%"), description=text)
@@ -58,7 +64,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             found = importlib.import_module(module)
             found.add_arguments(sub)
             sub.set_defaults(run=found.run)
-    args = parser.parse_args(words)
+            if name == _WITH_DIRECTORIES:
+                parse = sub.parse_intermixed_args
+    args = parse(words[1:]) if parse is not None else parser.parse_args(words)
     try:
         return int(args.run(args))
     except ConfigError as exc:

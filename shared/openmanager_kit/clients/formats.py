@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from openmanager_core.errors import ConfigError
 from openmanager_kit.clients.entries import Entry, Launch, Remote
 
 
@@ -22,20 +23,44 @@ class Client:
     ----------
     files
         Where its configuration is, for a person.
-    write
-        Entries to the text of the configuration.
+    root
+        Key of the object that holds the servers.
+    entry
+        Writes one server.
+    toml
+        Whether the file is TOML; else JSON, comments allowed.
+    asks
+        Whether secrets are asked for through ``inputs`` beside the servers.
     """
 
     title: str
     files: str
-    write: Callable[[Sequence[Entry]], str]
+    root: str
+    entry: Callable[[Entry], dict[str, Any]]
+    toml: bool = False
+    asks: bool = False
+
+    def write(self, entries: Sequence[Entry]) -> str:
+        """Give the text of a configuration that has just these entries."""
+        servers = {item.name: self.entry(item) for item in entries}
+        if self.toml:
+            return "\n".join(_table(self.root, name, values) for name, values in servers.items())
+        asked = self.inputs(entries)
+        return _dumped({"inputs": asked, self.root: servers} if asked else {self.root: servers})
+
+    def inputs(self, entries: Sequence[Entry]) -> list[dict[str, Any]]:
+        """Give the questions for the secrets that these entries refer to."""
+        if not self.asks:
+            return []
+        named = [(item.token_env,) if isinstance(item, Remote) else item.variables for item in entries]
+        ids = dict.fromkeys(name for names in named for name in names if name)
+        return [{"type": "promptString", "id": name, "description": name, "password": True} for name in ids]
 
 
-def _json(root: str, entry: Callable[[Entry], dict[str, Any]]) -> Callable[[Sequence[Entry]], str]:
-    def write(entries: Sequence[Entry]) -> str:
-        return _dumped({root: {item.name: entry(item) for item in entries}})
-
-    return write
+_NO_ADDRESS = (
+    "--http: this client's file takes no such address, and a token must not stand in it; "
+    "start the servers over stdio (--gateway), or add the address in the client itself"
+)
 
 
 def _dumped(value: Any) -> str:
@@ -45,6 +70,8 @@ def _dumped(value: Any) -> str:
 def _started(item: Entry, reference: str = "", **extra: Any) -> dict[str, Any]:
     """Write an entry that the client starts; `reference` is how it expands a variable, ``%`` standing for the name."""
     launch = item.launch if isinstance(item, Remote) else item
+    if launch is None:
+        raise ConfigError(_NO_ADDRESS)
     written: dict[str, Any] = {**extra, "command": launch.words[0], "args": list(launch.words[1:])}
     if reference and launch.variables:
         written["env"] = {name: reference.replace("%", name) for name in launch.variables}
@@ -59,6 +86,15 @@ def _reached(item: Remote, reference: str, key: str = "url", **extra: Any) -> di
 
 
 def _started_only(item: Entry) -> dict[str, Any]:
+    return _started(item)
+
+
+def _claude_desktop(item: Entry) -> dict[str, Any]:
+    if isinstance(item, Remote) and item.launch is None:
+        raise ConfigError(
+            "--http: Claude Desktop takes no address in its file; add it under Settings > Connectors, "
+            "or start the servers over stdio (--gateway)"
+        )
     return _started(item)
 
 
@@ -82,44 +118,37 @@ def _windsurf(item: Entry) -> dict[str, Any]:
 
 
 def _gemini(item: Entry) -> dict[str, Any]:
-    if isinstance(item, Remote) and not item.token_env:
-        return _reached(item, "", "httpUrl")
+    if isinstance(item, Remote) and (not item.token_env or item.launch is None):
+        return _reached(item, "${%}", "httpUrl")
     # It drops inherited variables that look like secrets unless they are listed.
     return _started(item, "${%}")
 
 
-def _vscode(entries: Sequence[Entry]) -> str:
-    servers: dict[str, Any] = {}
-    asked: dict[str, Any] = {}
-    for item in entries:
-        names = (item.token_env,) if isinstance(item, Remote) else item.variables
-        for name in names:
-            if name:
-                asked[name] = {"type": "promptString", "id": name, "description": name, "password": True}
-        if isinstance(item, Remote):
-            servers[item.name] = _reached(item, "${input:%}", type="http")
-        else:
-            servers[item.name] = _started(item, "${input:%}", type="stdio")
-    return _dumped({"inputs": list(asked.values()), "servers": servers} if asked else {"servers": servers})
+def _vscode(item: Entry) -> dict[str, Any]:
+    if isinstance(item, Remote):
+        return _reached(item, "${input:%}", type="http")
+    return _started(item, "${input:%}", type="stdio")
 
 
-def _codex(entries: Sequence[Entry]) -> str:
-    blocks = []
-    for item in entries:
-        lines = [f"[mcp_servers.{item.name}]"]
-        if isinstance(item, Launch):
-            lines += [f"command = {_text(item.words[0])}", f"args = {_texts(item.words[1:])}"]
-            if item.variables:
-                lines.append(f"env_vars = {_texts(item.variables)}")
-        else:
-            lines.append(f"url = {_text(item.url)}")
-            if item.token_env:
-                lines.append(f"bearer_token_env_var = {_text(item.token_env)}")
-        blocks.append("\n".join([*lines, "startup_timeout_sec = 20", "tool_timeout_sec = 90"]))
-    return "\n\n".join(blocks) + "\n"
+def _codex(item: Entry) -> dict[str, Any]:
+    written: dict[str, Any]
+    if isinstance(item, Launch):
+        written = {"command": item.words[0], "args": list(item.words[1:])}
+        if item.variables:
+            written["env_vars"] = list(item.variables)
+    else:
+        written = {"url": item.url}
+        if item.token_env:
+            written["bearer_token_env_var"] = item.token_env
+    return {**written, "startup_timeout_sec": 20, "tool_timeout_sec": 90}
 
 
-def _text(value: str) -> str:
+def _table(root: str, name: str, values: dict[str, Any]) -> str:
+    lines = [f"{key} = {_texts(value) if isinstance(value, list) else _text(value)}" for key, value in values.items()]
+    return "\n".join([f"[{root}.{name}]", *lines]) + "\n"
+
+
+def _text(value: Any) -> str:
     # A JSON string is a TOML basic string, except that TOML wants DEL escaped too.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
@@ -131,16 +160,28 @@ def _texts(values: Sequence[str]) -> str:
 CLIENTS: dict[str, Client] = {
     "claude-desktop": Client(
         "Claude Desktop",
-        "claude_desktop_config.json in ~/Library/Application Support/Claude (macOS), %APPDATA%\\Claude (Windows), "
-        "~/.config/Claude (Linux)",
-        _json("mcpServers", _started_only),
+        "claude_desktop_config.json in ~/Library/Application Support/Claude (macOS), %APPDATA%\\Claude or, from the "
+        "Store, %LOCALAPPDATA%\\Packages\\Claude_*\\LocalCache\\Roaming\\Claude (Windows), ~/.config/Claude (Linux)",
+        "mcpServers",
+        _claude_desktop,
     ),
-    "claude-code": Client("Claude Code", ".mcp.json in the project", _json("mcpServers", _claude_code)),
-    "cursor": Client("Cursor", ".cursor/mcp.json in the project, or ~/.cursor/mcp.json", _json("mcpServers", _cursor)),
-    "vscode": Client("VS Code", ".vscode/mcp.json in the project", _vscode),
-    "windsurf": Client("Windsurf", "~/.codeium/windsurf/mcp_config.json", _json("mcpServers", _windsurf)),
-    "zed": Client("Zed", "settings.json (zed: open settings)", _json("context_servers", _by_address_without_token)),
-    "codex": Client("Codex", "~/.codex/config.toml", _codex),
-    "gemini": Client("Gemini CLI", ".gemini/settings.json, or ~/.gemini/settings.json", _json("mcpServers", _gemini)),
-    "lmstudio": Client("LM Studio", "~/.lmstudio/mcp.json", _json("mcpServers", _by_address_without_token)),
+    "claude-code": Client("Claude Code", ".mcp.json in the project, or ~/.claude.json", "mcpServers", _claude_code),
+    "cursor": Client("Cursor", ".cursor/mcp.json in the project, or ~/.cursor/mcp.json", "mcpServers", _cursor),
+    "vscode": Client(
+        "VS Code", ".vscode/mcp.json in the project, or the user's mcp.json", "servers", _vscode, asks=True
+    ),
+    "windsurf": Client("Windsurf", "~/.codeium/windsurf/mcp_config.json", "mcpServers", _windsurf),
+    "zed": Client("Zed", "settings.json (zed: open settings)", "context_servers", _by_address_without_token),
+    "codex": Client(
+        "Codex", ".codex/config.toml in a trusted project, or ~/.codex/config.toml", "mcp_servers", _codex, toml=True
+    ),
+    "gemini": Client("Gemini CLI", ".gemini/settings.json, or ~/.gemini/settings.json", "mcpServers", _gemini),
+    "lmstudio": Client("LM Studio", "~/.lmstudio/mcp.json", "mcpServers", _by_address_without_token),
+    "junie": Client("Junie", ".junie/mcp/mcp.json in the project", "mcpServers", _started_only),
+    "jetbrains": Client(
+        "JetBrains AI Assistant",
+        "Settings > Tools > AI Assistant > Model Context Protocol (MCP), pasted as JSON",
+        "mcpServers",
+        _by_address_without_token,
+    ),
 }

@@ -11,6 +11,7 @@ import asyncio
 import os
 import queue
 import select
+import stat
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -21,6 +22,8 @@ _HIGH = 1024 * 1024
 _FULL = 32 * 1024 * 1024
 # A pipe that polls as writable takes this much without blocking, even if it is in blocking mode (POSIX).
 _ATOMIC = getattr(select, "PIPE_BUF", 512)
+_AT_ONCE = 256 * 1024
+_WIDE_PIPE = 1024 * 1024
 
 
 class PipeReader:
@@ -118,12 +121,15 @@ class PipeWriter:
         self._watching = False
         self.broken = False
         self._poll = self._pollable()
+        # Blocking mode belongs to everybody who shares the pipe; an opening of our own may leave it.
+        self._own_fd = _opened_anew(fd) if self._poll is not None else -1
+        self._wide = self._own_fd < 0
         self._queue: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         if self._poll is None:
             threading.Thread(target=self._write_in_thread, name="stdout", daemon=True).start()
 
-    async def write(self, data: bytes) -> None:
-        """Take `data`; waits while the other side is far behind."""
+    def put(self, data: bytes) -> None:
+        """Take `data` without waiting."""
         if self.broken:
             return
         self._held += len(data)
@@ -135,7 +141,10 @@ class PipeWriter:
             self._backlog.append(memoryview(data))
             if not self._watching:
                 self._flush()
-        if self._held > _HIGH:
+
+    async def keep_up(self) -> None:
+        """Wait while the other side is far behind."""
+        if self._held > _HIGH and not self.broken:
             await self._drained.wait()
 
     async def room(self) -> None:
@@ -149,6 +158,12 @@ class PipeWriter:
 
     def close(self) -> None:
         """Stop watching; what is not written yet is lost."""
+        self._unwatch()
+        if self._own_fd >= 0:
+            os.close(self._own_fd)
+            self._own_fd = -1
+
+    def _unwatch(self) -> None:
         if self._watching:
             self._loop.remove_writer(self._fd)
             self._watching = False
@@ -166,25 +181,38 @@ class PipeWriter:
         return poll
 
     def _flush(self) -> None:
-        assert self._poll is not None
+        if not self._wide and self._held > _AT_ONCE:
+            self._wide = True
+            _widen(self._own_fd)
+        room = _HIGH  # then the loop has its turn, however fast the other side reads
         while self._backlog:
-            if not self._poll.poll(0):
+            sent = self._send(self._backlog[0]) if room > 0 else 0
+            if sent < 0:
+                return
+            if sent == 0:
                 if not self._watching:
                     self._loop.add_writer(self._fd, self._flush)
                     self._watching = True
                 return
-            try:
-                sent = os.write(self._fd, self._backlog[0][:_ATOMIC])
-            except (BlockingIOError, InterruptedError):
-                sent = 0
-            except OSError:
-                self._break()
-                return
+            room -= sent
             self._wrote(sent)
             left = self._backlog.popleft()[sent:]
             if left:
                 self._backlog.appendleft(left)
-        self.close()
+        self._unwatch()
+
+    def _send(self, data: memoryview) -> int:
+        """Write what the pipe takes at once; 0 if it is full, -1 if nobody reads any more."""
+        assert self._poll is not None
+        try:
+            if self._own_fd >= 0:
+                return os.write(self._own_fd, data[:_AT_ONCE])
+            return os.write(self._fd, data[:_ATOMIC]) if self._poll.poll(0) else 0
+        except (BlockingIOError, InterruptedError):
+            return 0
+        except OSError:
+            self._break()
+            return -1
 
     def _wrote(self, size: int) -> None:
         self._held -= size
@@ -211,3 +239,21 @@ class PipeWriter:
                 return
             with suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._wrote, size)
+
+
+def _opened_anew(fd: int) -> int:
+    """Open a pipe once more, for us alone and never blocking; -1 where that cannot be done."""
+    try:
+        if not stat.S_ISFIFO(os.fstat(fd).st_mode):
+            return -1
+        return os.open(f"/proc/self/fd/{fd}", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return -1
+
+
+def _widen(fd: int) -> None:
+    """Let a pipe hold more: fewer turns for each side in a long answer."""
+    with suppress(ImportError, OSError):
+        import fcntl
+
+        fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, _WIDE_PIPE)

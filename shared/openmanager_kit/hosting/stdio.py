@@ -43,7 +43,7 @@ async def _serve(server: MCPServer[Any], fd_in: int, fd_out: int, leaving: Leavi
     outgoing = Outgoing(writer)
     incoming = Incoming(reader, outgoing, leaving.begin, longest_line)
     if isinstance(server, OpenManagerServer):
-        server.room = writer.room
+        server.room = outgoing.room
     lowlevel = server._lowlevel_server
     with anyio.CancelScope() as scope, on_signals(leaving, scope.cancel):
         await lowlevel.run(incoming, outgoing, lowlevel.create_initialization_options())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 import socket
@@ -11,6 +10,7 @@ import sys
 import threading
 
 from openmanager_core.errors import ConfigError
+from openmanager_kit.hosting import tuning
 from openmanager_kit.hosting.orders import Orders
 
 BEAT_S = 1.0
@@ -21,7 +21,7 @@ EXIT_CONFIG = 2
 
 def main() -> int:
     """Serve until a signal comes or the supervisor is gone."""
-    gc.disable()
+    tuning.starting()
     orders = Orders.read(sys.stdin.buffer.readline())
     try:
         code = _serve(orders)
@@ -52,8 +52,7 @@ def _serve(orders: Orders) -> int:
     sock = socket.socket(fileno=orders.socket)
     leaving = Leaving()
     threading.Thread(target=_watch_supervisor, daemon=True).start()
-    gc.freeze()
-    gc.enable()
+    tuning.serving()
 
     async def run() -> None:
         beating: asyncio.Task[None] | None = None

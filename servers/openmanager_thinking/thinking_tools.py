@@ -1,0 +1,163 @@
+"""The tools that add to chains or remove them."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import Annotated, Any
+
+from mcp_types import CallToolResult, TextContent
+from pydantic import Field
+
+from openmanager_kit.answers import Answer
+from openmanager_kit.tools import writes
+from openmanager_thinking.chains import Concluded, Stored, append, conclude, delete
+from openmanager_thinking.desk import NEW, TheVisit, Visit
+from openmanager_thinking.parameters import ChainId, GivenChainId
+from openmanager_thinking.thought import BRANCH_CHARS, Thought, checked, new_handle
+
+_HIGHEST = 1_000_000
+
+
+async def sequentialthinking(
+    visit: TheVisit,
+    thought: Annotated[str, Field(description="This step")],
+    nextThoughtNeeded: Annotated[bool, Field(description="False only when the answer is found and checked")],  # noqa: N803
+    thoughtNumber: Annotated[int, Field(ge=1, le=_HIGHEST, description="Counts from 1")],  # noqa: N803
+    totalThoughts: Annotated[int, Field(ge=1, le=_HIGHEST, description="Estimate; may change")],  # noqa: N803
+    isRevision: Annotated[bool, Field(description="Corrects revisesThought")] = False,  # noqa: N803
+    revisesThought: Annotated[int, Field(ge=0, le=_HIGHEST, description="Number of the thought revised")] = 0,  # noqa: N803
+    branchFromThought: Annotated[  # noqa: N803
+        int, Field(ge=0, le=_HIGHEST, description="Number of the thought a branch begins at")
+    ] = 0,
+    branchId: Annotated[str, Field(max_length=BRANCH_CHARS, description="Name of the branch this is on")] = "",  # noqa: N803
+    needsMoreThoughts: Annotated[bool, Field(description="The end turned out not to be one")] = False,  # noqa: N803
+    chainId: Annotated[  # noqa: N803
+        str, Field(max_length=60, description="From the last answer, to go on with that chain; new: another chain")
+    ] = "",
+) -> CallToolResult:
+    """Think through a hard problem step by step, one call per thought; each is kept.
+
+    Revise an earlier thought, or branch from one to try an alternative; form a hypothesis, check it against the
+    steps, and go on until it holds. Send the chainId of the answer with the next thought.
+    """
+    step = checked(
+        thought,
+        number=thoughtNumber,
+        total=totalThoughts,
+        more=nextThoughtNeeded,
+        revision=isRevision,
+        revises=revisesThought,
+        branch_from=branchFromThought,
+        branch=branchId,
+        needs_more=needsMoreThoughts,
+    )
+    stored = await _store(visit, chainId, step)
+    answer: dict[str, Any] = {
+        "thoughtNumber": step.number,
+        "totalThoughts": step.total,
+        "nextThoughtNeeded": step.more,
+        "branches": stored.branches,
+        "thoughtHistoryLength": stored.length,
+        "chainId": stored.handle,
+    }
+    if stored.branch_count > len(stored.branches):
+        answer["branchCount"] = stored.branch_count
+    if stored.note:
+        answer["note"] = stored.note
+    text = json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
+    return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=answer)
+
+
+async def _store(visit: Visit, given: str, step: Thought) -> Stored:
+    store = visit.desk.store
+    own = not given and not visit.over_http
+    make = own or given in ("", NEW)
+    while True:
+        handle = visit.desk.own if own else new_handle() if make else given
+        try:
+            return await store.write(
+                partial(
+                    append,
+                    owner=visit.owner,
+                    handle=handle,
+                    make=make,
+                    thought=step,
+                    limits=store.limits,
+                    now_s=store.now_s(),
+                )
+            )
+        except Concluded:
+            if not own:
+                raise
+            visit.desk.renew(handle)  # what was concluded is over: the next thought begins something else
+
+
+class Concluding(Answer):
+    """A chain that has come to its end."""
+
+    chainId: str  # noqa: N815
+    thoughts: int
+    confidence: float
+    openQuestions: int  # noqa: N815
+
+    def as_text(self) -> str:
+        """Say it in a sentence."""
+        questions = f", {self.openQuestions} open questions" if self.openQuestions else ""
+        return f"Chain {self.chainId} is concluded after {self.thoughts} thoughts, confidence {self.confidence:g}" + (
+            f"{questions}."
+        )
+
+
+async def conclude_chain(
+    visit: TheVisit,
+    conclusion: Annotated[str, Field(min_length=1, max_length=20_000, description="The answer, complete in itself")],
+    confidence: Annotated[float, Field(ge=0, le=1, description="How sure, 0 to 1")],
+    openQuestions: Annotated[  # noqa: N803
+        list[Annotated[str, Field(min_length=1, max_length=1000)]],
+        Field(max_length=50, description="What is still unknown"),
+    ] = [],  # noqa: B006 - never changed
+    chainId: ChainId = "",  # noqa: N803
+) -> Concluding:
+    """Write down what a chain of thoughts came to, and close it."""
+    store = visit.desk.store
+    chain = await store.write(
+        partial(
+            conclude,
+            owner=visit.owner,
+            handle=visit.chain(chainId),
+            text=conclusion,
+            confidence=confidence,
+            questions=openQuestions,
+            limits=store.limits,
+            now_s=store.now_s(),
+        )
+    )
+    return Concluding(
+        chainId=chain.handle, thoughts=chain.thoughts, confidence=confidence, openQuestions=len(openQuestions)
+    )
+
+
+class Deleting(Answer):
+    """A chain that is gone."""
+
+    chainId: str  # noqa: N815
+    thoughts: int
+
+    def as_text(self) -> str:
+        """Say it in a sentence."""
+        return f"Deleted chain {self.chainId} with its {self.thoughts} thoughts."
+
+
+async def delete_chain(visit: TheVisit, chainId: GivenChainId) -> Deleting:  # noqa: N803
+    """Delete a chain of thoughts for good."""
+    chain = await visit.desk.store.write(partial(delete, owner=visit.owner, handle=chainId))
+    visit.desk.renew(chainId)
+    return Deleting(chainId=chain.handle, thoughts=chain.thoughts)
+
+
+WRITING_TOOLS = (
+    writes(sequentialthinking, "Sequential thinking"),
+    writes(conclude_chain, "Conclude a chain", idempotent=True),
+    writes(delete_chain, "Delete a chain", destructive=True, idempotent=True),
+)
