@@ -5,7 +5,7 @@ from __future__ import annotations
 from openmanager_filesystem.desk import Desk
 from openmanager_filesystem.file_tools import FILE_TOOLS
 from openmanager_filesystem.finding import FIND_TOOLS
-from openmanager_filesystem.watching import new_bus, watch
+from openmanager_filesystem.watching import watch
 from openmanager_kit.confined.roots import Roots
 from openmanager_kit.registry import ServerSettings
 from openmanager_kit.server import OpenManagerServer
@@ -28,7 +28,6 @@ def build(settings: ServerSettings) -> OpenManagerServer:
         If there is no root, or one is no directory.
     """
     desk = Desk(Roots.parse(settings.roots, read_only=settings.read_only))
-    bus = new_bus()
     server = OpenManagerServer(
         "filesystem",
         title="OpenManager filesystem",
@@ -38,7 +37,6 @@ def build(settings: ServerSettings) -> OpenManagerServer:
         read_only=settings.read_only,
         limits=settings.limits.with_long_answers(),
         outlines=False,
-        subscriptions=bus,
     )
-    watch(server, desk, bus)
+    watch(server, desk)
     return server

@@ -7,13 +7,11 @@ inotify: docs/decisions/filesystem-watch.md. Both eras are served: ``resources/s
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import itertools
 import os
 import stat
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -22,18 +20,10 @@ import anyio.to_thread
 from mcp.server.context import ServerRequestContext
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.resources import ResourceSecurity
-from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ResourceUpdated, SubscriptionBus
-from mcp.shared.exceptions import MCPError
 from mcp_types import (
-    INVALID_PARAMS,
-    EmptyResult,
     InputRequiredResult,
     ListRootsRequest,
     ListRootsResult,
-    SubscribeRequestParams,
-    SubscriptionsListenRequestParams,
-    SubscriptionsListenResult,
-    UnsubscribeRequestParams,
 )
 
 from openmanager_core.errors import FleetError, InvalidRequest, Unsupported
@@ -44,94 +34,37 @@ from openmanager_filesystem.listing import MARKS, kind_of, scanned
 from openmanager_kit.confined import walk
 from openmanager_kit.confined.names import shown_name
 from openmanager_kit.confined.roots import Spot
+from openmanager_kit.following import EVERY_S, Follower, serve_subscriptions
 from openmanager_kit.injection import Injection
 from openmanager_kit.server import OpenManagerServer
 
-MOST_WATCHED = 200
-EVERY_S = 0.5
 LARGEST = 1_000_000
 _MOST_ENTRIES = 10_000
 _LISTED = 1000
 
-Tell = Callable[[str], Awaitable[None]]
 
-
-@dataclass(slots=True)
-class _Watched:
-    uri: str
-    spot: Spot
-    tell: Tell
-    state: object
-
-
-class Watcher:
-    """Looks at what is watched and tells about changes."""
+class Watcher(Follower[Spot]):
+    """Looks at files and directories; one that does not exist yet may be watched."""
 
     def __init__(self, desk: Desk, every_s: float = EVERY_S) -> None:
+        super().__init__(every_s)
         self._desk = desk
-        self._every_s = every_s
-        self._watched: dict[object, _Watched] = {}
-        self._looking: asyncio.Task[None] | None = None
 
-    @property
-    def idle(self) -> bool:
-        """Whether nothing is looked at."""
-        return self._looking is None
-
-    def spot(self, uri: str, desk: Desk | None = None) -> Spot:
-        """Find the place of a ``file:`` address, within the roots of `desk` if they are narrower than ours.
+    async def find(self, uri: str, ctx: ServerRequestContext[Any, Any]) -> tuple[Spot, object]:
+        """Find the place of a ``file:`` address, within the roots of an older client if they are narrower than ours.
 
         Raises
         ------
         InvalidRequest, NotAllowed
-            If it is none, or lies outside of the roots.
+            If it is none, lies outside of the roots, or cannot be looked at.
         """
-        return (desk or self._desk).spot(path_of(uri), "uri")
+        desk = await _narrowed(ctx, self._desk)
+        spot = desk.spot(path_of(uri), "uri")
+        return spot, await anyio.to_thread.run_sync(_state, spot, True)
 
-    async def look(self, uri: str, tell: Tell, desk: Desk | None = None) -> _Watched:
-        """Look at a place for the first time; `hold` goes on from there.
-
-        Raises
-        ------
-        InvalidRequest
-            If too many places are watched already.
-        FleetError
-            If the place cannot be looked at; one that does not exist yet may be watched.
-        """
-        spot = self.spot(uri, desk)
-        if len(self._watched) >= MOST_WATCHED:
-            raise InvalidRequest(f"at most {MOST_WATCHED} places are watched at once", hint="unsubscribe from some")
-        return _Watched(uri, spot, tell, await anyio.to_thread.run_sync(_state, spot, True))
-
-    def hold(self, key: object, watched: _Watched) -> None:
-        """Watch a place until `release` of the same key."""
-        self._watched[key] = watched
-        if self._looking is None:
-            self._looking = asyncio.get_running_loop().create_task(self._look())
-
-    def release(self, key: object) -> None:
-        """Watch a place no longer."""
-        self._watched.pop(key, None)
-        if not self._watched and self._looking is not None:
-            self._looking.cancel()
-            self._looking = None
-
-    async def _look(self) -> None:
-        while True:
-            await asyncio.sleep(self._every_s)
-            watched = list(self._watched.items())
-            states = await anyio.to_thread.run_sync(_states, [one.spot for _, one in watched])
-            for (key, one), state in zip(watched, states, strict=True):
-                if state != one.state and self._watched.get(key) is one:
-                    one.state = state
-                    try:
-                        await one.tell(one.uri)
-                    except (MCPError, OSError, anyio.ClosedResourceError, anyio.BrokenResourceError):
-                        self.release(key)  # its client is gone
-
-
-def _states(spots: list[Spot]) -> list[object]:
-    return [_state(spot) for spot in spots]
+    async def states(self, followed: Sequence[Spot]) -> Sequence[object]:
+        """Look at all of them in one thread."""
+        return await anyio.to_thread.run_sync(lambda: [_state(spot) for spot in followed])
 
 
 def _state(spot: Spot, first: bool = False) -> object:
@@ -182,47 +115,7 @@ def path_of(uri: str) -> str:
     return unquote(taken.path, errors="surrogateescape")
 
 
-class _Listen(ListenHandler):
-    """Opens streams of changes; watches what each asks for while it is open."""
-
-    def __init__(self, bus: SubscriptionBus, watcher: Watcher) -> None:
-        super().__init__(bus)
-        self._bus_of_changes = bus
-        self._watcher = watcher
-
-    async def __call__(
-        self, ctx: ServerRequestContext[Any, Any], params: SubscriptionsListenRequestParams
-    ) -> SubscriptionsListenResult:
-        async def publish(uri: str) -> None:
-            await self._bus_of_changes.publish(ResourceUpdated(uri=uri))
-
-        uris = dict.fromkeys(params.notifications.resource_subscriptions or ())
-        if len(uris) > MOST_WATCHED:
-            raise MCPError(code=INVALID_PARAMS, message=f"at most {MOST_WATCHED} places are watched, got {len(uris)}")
-        # Held all at once, and the stream subscribes to the bus before it first waits: no change falls between.
-        held = {object(): await _refusing(self._watcher.look(uri, publish)) for uri in uris}
-        try:
-            for key, watched in held.items():
-                self._watcher.hold(key, watched)
-            return await super().__call__(ctx, params)
-        finally:
-            for key in held:
-                self._watcher.release(key)
-
-
-async def _refusing(looking: Awaitable[_Watched]) -> _Watched:
-    try:
-        return await looking
-    except FleetError as exc:
-        raise MCPError(code=INVALID_PARAMS, message=str(exc)) from exc
-
-
-def new_bus() -> InMemorySubscriptionBus:
-    """Make the bus that `watch` publishes on; the server is built with it."""
-    return InMemorySubscriptionBus()
-
-
-def watch(server: OpenManagerServer, desk: Desk, bus: SubscriptionBus, every_s: float = EVERY_S) -> Watcher:
+def watch(server: OpenManagerServer, desk: Desk, every_s: float = EVERY_S) -> Watcher:
     """Give the server its resources and both kinds of subscriptions."""
     watcher = Watcher(desk, every_s)
     wanted = Injection(_resource, inspect.signature(_resource, eval_str=True).parameters)
@@ -241,22 +134,7 @@ def watch(server: OpenManagerServer, desk: Desk, bus: SubscriptionBus, every_s: 
             return filled
         return await offload(_read, filled["desk"].spot(path, "uri"))
 
-    async def subscribe(ctx: ServerRequestContext[Any, Any], params: SubscribeRequestParams) -> EmptyResult:
-        connection = ctx.session._connection
-        key = (id(connection), params.uri)
-        tell = ctx.session.send_resource_updated
-        watcher.hold(key, await _refusing(watcher.look(params.uri, tell, await _narrowed(ctx, desk))))
-        connection.exit_stack.callback(watcher.release, key)
-        return EmptyResult()
-
-    async def unsubscribe(ctx: ServerRequestContext[Any, Any], params: UnsubscribeRequestParams) -> EmptyResult:
-        watcher.release((id(ctx.session._connection), params.uri))
-        return EmptyResult()
-
-    low = server._lowlevel_server
-    low.add_request_handler("resources/subscribe", SubscribeRequestParams, subscribe)
-    low.add_request_handler("resources/unsubscribe", UnsubscribeRequestParams, unsubscribe)
-    low.add_request_handler("subscriptions/listen", SubscriptionsListenRequestParams, _Listen(bus, watcher))
+    serve_subscriptions(server, watcher)
     return watcher
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from openmanager_kit.registry import ServerSettings
 from openmanager_kit.server import OpenManagerServer
 from openmanager_thinking.desk import Desk
-from openmanager_thinking.following import follow, new_bus
+from openmanager_thinking.following import follow
 from openmanager_thinking.limits import Section
 from openmanager_thinking.prompts import add_prompts
 from openmanager_thinking.reading_tools import READING_TOOLS
@@ -28,7 +28,6 @@ def build(settings: ServerSettings) -> OpenManagerServer:
     """Make the server; no file is opened before the first call."""
     limits = settings.section if isinstance(settings.section, Section) else Section()
     desk = Desk(Store(settings.home, limits))
-    bus = new_bus()
     server = OpenManagerServer(
         "sequential-thinking",
         title="OpenManager sequential thinking",
@@ -38,9 +37,8 @@ def build(settings: ServerSettings) -> OpenManagerServer:
         read_only=settings.read_only,
         limits=settings.limits.with_long_answers(),
         outlines=False,
-        subscriptions=bus,
     )
     add_resources(server)
     add_prompts(server)
-    follow(server, desk, bus)
+    follow(server, desk)
     return server

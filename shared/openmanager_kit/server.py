@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from difflib import get_close_matches
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 from mcp.server.caching import CacheableMethod, CacheHint
@@ -56,6 +56,9 @@ from openmanager_kit.limits import Limits
 from openmanager_kit.schemas import Schema
 from openmanager_kit.tools import DEADLINE_S, Tool
 from openmanager_kit.watchers import Call, Watcher, watched
+
+if TYPE_CHECKING:
+    from openmanager_kit.following import Followable
 
 Entry = TypeVar("Entry")
 
@@ -126,6 +129,8 @@ class OpenManagerServer(MCPServer[Any]):
         self._waiting = 0
         self.room: Callable[[], Awaitable[None]] | None = None
         """Set by a transport: waits while its client is so far behind that answers pile up."""
+        self.followable: Followable | None = None
+        """Set by `following.serve_subscriptions`: who looks at what clients follow."""
         self.watchers: list[Watcher] = []
         """See each call of a tool; the first is the outermost."""
         self._bound: dict[str, BoundTool] = {}

@@ -14,8 +14,9 @@ from mcp.shared.subscriptions import ResourceUpdated
 from served import command, environment
 
 from openmanager_filesystem.desk import Desk
-from openmanager_filesystem.watching import MOST_WATCHED, new_bus, watch
+from openmanager_filesystem.watching import watch
 from openmanager_kit.confined.roots import Roots
+from openmanager_kit.following import MOST_FOLLOWED
 from openmanager_kit.server import OpenManagerServer
 
 
@@ -67,9 +68,9 @@ async def test_a_legacy_subscriber_hears_of_changes_over_stdio(tmp_path: Path) -
 
 
 def small(root: Path) -> tuple[OpenManagerServer, object]:
-    desk, bus = Desk(Roots.parse([str(root)])), new_bus()
-    server = OpenManagerServer("filesystem", state=desk, subscriptions=bus)
-    return server, watch(server, desk, bus, every_s=0.01)
+    desk = Desk(Roots.parse([str(root)]))
+    server = OpenManagerServer("filesystem", state=desk)
+    return server, watch(server, desk, every_s=0.01)
 
 
 @pytest.mark.anyio
@@ -93,7 +94,7 @@ async def test_nothing_is_looked_at_while_nobody_listens(tmp_path: Path) -> None
         (["file:///etc/passwd"], "outside the allowed"),
         (["https://example.org/x"], "must be a file address"),
         (["file://elsewhere/x"], "must be a file address"),
-        ([f"file:///{i}" for i in range(MOST_WATCHED + 1)], "at most 200"),
+        ([f"file:///{i}" for i in range(MOST_FOLLOWED + 1)], "at most 200"),
     ],
 )
 async def test_a_place_that_may_not_be_watched_is_refused(tmp_path: Path, uris: list[str], says: str) -> None:

@@ -205,3 +205,38 @@ async def test_the_shipped_development_profile_is_one_server(tmp_path: Path, mod
         read = await client.call_tool("read_text_file", {"path": str(tmp_path / "hello.txt")})
         assert read.content[0].text.startswith("hi")  # type: ignore[union-attr]
         assert (await client.read_resource((tmp_path / "hello.txt").as_uri())).contents[0].text == "hi"  # type: ignore[union-attr]
+
+
+@pytest.mark.anyio
+@pytest.mark.filterwarnings("ignore:resources/subscribe is removed")
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_a_file_that_is_followed_through_the_gateway_is_told_of_when_it_changes(
+    tmp_path: Path, mode: Any
+) -> None:
+    file = tmp_path / "watched.txt"
+    file.write_text("before")
+    profile = load_profile("development", {"roots": [str(tmp_path)], "state.home": str(tmp_path / "state")}, {})
+    heard = anyio.Event()
+
+    async def hear(message: Any) -> None:
+        if getattr(message, "method", "") == "notifications/resources/updated":
+            heard.set()
+
+    async with Client(build_gateway(profile), mode=mode, message_handler=hear) as client:
+        with anyio.fail_after(20):
+            if mode == "legacy":
+                await client.session.subscribe_resource(file.as_uri())
+                file.write_text("after, and longer")
+                await heard.wait()
+            else:
+                async with client.listen(resource_subscriptions=[file.as_uri()]) as changes:
+                    file.write_text("after, and longer")
+                    async for change in changes:
+                        assert change.uri == file.as_uri()  # type: ignore[union-attr]
+                        break
+        with pytest.raises(MCPError, match="no server here tells of changes"):
+            if mode == "legacy":
+                await client.session.subscribe_resource("fleet://servers")
+            else:
+                async with client.listen(resource_subscriptions=["fleet://servers"]):
+                    pass

@@ -15,9 +15,10 @@ from mcp.shared.exceptions import MCPError
 from mcp.shared.subscriptions import ResourceUpdated
 from thoughts import call, server_in, think
 
+from openmanager_kit.following import MOST_FOLLOWED
 from openmanager_kit.server import OpenManagerServer
 from openmanager_thinking.desk import Desk
-from openmanager_thinking.following import MOST_FOLLOWED, Follower, follow, new_bus
+from openmanager_thinking.following import ChainFollower, follow
 from openmanager_thinking.limits import Section
 from openmanager_thinking.server import TOOLS
 from openmanager_thinking.store import Store
@@ -26,11 +27,11 @@ pytestmark = pytest.mark.anyio
 PREFIX = "thinking://chain/"
 
 
-def quick(home: Path) -> tuple[OpenManagerServer, Follower]:
+def quick(home: Path) -> tuple[OpenManagerServer, ChainFollower]:
     """A server that looks for other processes' thoughts often."""
-    desk, bus = Desk(Store(home, Section())), new_bus()
-    server = OpenManagerServer("sequential-thinking", state=desk, tools=TOOLS, subscriptions=bus)
-    return server, follow(server, desk, bus, every_s=0.02)
+    desk = Desk(Store(home, Section()))
+    server = OpenManagerServer("sequential-thinking", state=desk, tools=TOOLS)
+    return server, follow(server, desk, every_s=0.02)
 
 
 @contextmanager

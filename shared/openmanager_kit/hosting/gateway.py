@@ -27,7 +27,6 @@ from mcp_types import (
     CompleteRequestParams,
     CompleteResult,
     Completion,
-    EmptyResult,
     GetPromptRequestParams,
     GetPromptResult,
     InputRequiredResult,
@@ -37,13 +36,13 @@ from mcp_types import (
     ReadResourceResult,
     Resource,
     ResourceTemplate,
-    SubscribeRequestParams,
-    UnsubscribeRequestParams,
 )
 from mcp_types import Tool as ListedTool
 
+from openmanager_core.errors import NotFound
 from openmanager_kit import failures
 from openmanager_kit.arguments import shown
+from openmanager_kit.following import Followable, Tell, serve_subscriptions
 from openmanager_kit.hosting.members import Member, retrying
 from openmanager_kit.hosting.renaming import joined_name, with_ui_addresses
 from openmanager_kit.hosting.status_tool import STATUS
@@ -81,6 +80,30 @@ class _JoinedBus(InMemorySubscriptionBus):
         return unsubscribe
 
 
+class _Routed:
+    """Lets the owner of an address look at it."""
+
+    def __init__(self, owner: Callable[[str], _Route | None]) -> None:
+        self._owner = owner
+        self._held: dict[object, Followable] = {}
+
+    async def look(self, uri: str, ctx: ServerRequestContext[Any, Any], tell: Tell) -> tuple[Followable, Any]:
+        route = self._owner(uri)
+        followable = None if route is None else route.server.followable
+        if route is None or followable is None:
+            raise NotFound(f"no server here tells of changes of {shown(uri)}", hint="resources/templates/list")
+        return followable, await followable.look(route.name, ctx, tell)
+
+    def hold(self, key: object, followed: tuple[Followable, Any]) -> None:
+        self._held[key] = followed[0]
+        followed[0].hold(key, followed[1])
+
+    def release(self, key: object) -> None:
+        held = self._held.pop(key, None)
+        if held is not None:
+            held.release(key)
+
+
 class Gateway(OpenManagerServer):
     """The servers of a profile as one.
 
@@ -109,9 +132,7 @@ class Gateway(OpenManagerServer):
         )
         low = self._lowlevel_server
         low.add_request_handler("completion/complete", CompleteRequestParams, self._handle_complete)
-        if self._serving("resources/subscribe"):
-            low.add_request_handler("resources/subscribe", SubscribeRequestParams, self._handle_subscribe)
-            low.add_request_handler("resources/unsubscribe", UnsubscribeRequestParams, self._handle_unsubscribe)
+        serve_subscriptions(self, _Routed(self.owner))
         self.renew()
 
     # -- what there is ---------------------------------------------------------------------------------------
@@ -177,9 +198,6 @@ class Gateway(OpenManagerServer):
         for server in self._servers():
             yield server, [(name, route) for name, route in routes.items() if route.server is server]
 
-    def _serving(self, method: str) -> list[OpenManagerServer]:
-        return [server for server in self._servers() if server._lowlevel_server.get_request_handler(method)]
-
     def _tool_input_schema(self, name: str) -> Schema | None:
         route = self._tools.get(name)
         return super()._tool_input_schema(name) if route is None else route.server._tool_input_schema(route.name)
@@ -213,7 +231,7 @@ class Gateway(OpenManagerServer):
     async def _handle_read_resource(
         self, ctx: ServerRequestContext[Any, Any], params: ReadResourceRequestParams
     ) -> ReadResourceResult | InputRequiredResult:
-        route = self._owner(params.uri)
+        route = self.owner(params.uri)
         if route is None:
             return await super()._handle_read_resource(ctx, params)
         result = await route.server._handle_read_resource(ctx, params.model_copy(update={"uri": route.name}))
@@ -240,30 +258,8 @@ class Gateway(OpenManagerServer):
         result: Any = await entry.handler(ctx, params)
         return CompleteResult.model_validate(result)
 
-    async def _handle_subscribe(
-        self, ctx: ServerRequestContext[Any, Any], params: SubscribeRequestParams
-    ) -> EmptyResult:
-        return await self._to_owner("resources/subscribe", ctx, params)
-
-    async def _handle_unsubscribe(
-        self, ctx: ServerRequestContext[Any, Any], params: UnsubscribeRequestParams
-    ) -> EmptyResult:
-        return await self._to_owner("resources/unsubscribe", ctx, params)
-
-    async def _to_owner(
-        self,
-        method: str,
-        ctx: ServerRequestContext[Any, Any],
-        params: SubscribeRequestParams | UnsubscribeRequestParams,
-    ) -> EmptyResult:
-        route = self._owner(params.uri)
-        entry = None if route is None else route.server._lowlevel_server.get_request_handler(method)
-        if entry is None:
-            raise MCPError(code=INVALID_PARAMS, message=f"no server here tells of changes of {shown(params.uri)}")
-        await entry.handler(ctx, params)
-        return EmptyResult()
-
-    def _owner(self, uri: str) -> _Route | None:
+    def owner(self, uri: str) -> _Route | None:
+        """Find whose resource this is."""
         if uri in self._addresses:
             return self._addresses[uri]
         for server in self._servers():
