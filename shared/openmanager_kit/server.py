@@ -133,6 +133,8 @@ class OpenManagerServer(MCPServer[Any]):
         """Set by `following.serve_subscriptions`: who looks at what clients follow."""
         self.watchers: list[Watcher] = []
         """See each call of a tool; the first is the outermost."""
+        self.may_see: Callable[[Tool], bool] | None = None
+        """Set where callers differ: which tools the one who asks finds in the list."""
         self._bound: dict[str, BoundTool] = {}
         self._aliases: dict[str, str] = {}
         with logs.left_alone():
@@ -235,6 +237,10 @@ class OpenManagerServer(MCPServer[Any]):
 
     def _find(self, name: str) -> BoundTool | None:
         return self._bound.get(self._aliases.get(name, name))
+
+    def _hidden(self, name: str) -> bool:
+        bound = self._find(name)
+        return self.may_see is not None and bound is not None and not self.may_see(bound.tool)
 
     # -- calls -----------------------------------------------------------------------------------------------
 
@@ -361,7 +367,8 @@ class OpenManagerServer(MCPServer[Any]):
     async def _handle_list_tools(
         self, ctx: ServerRequestContext[Any, Any], params: PaginatedRequestParams | None
     ) -> ListToolsResult:
-        page, after = self._page(await self.list_tools(), params, "tools")
+        seen = [tool for tool in await self.list_tools() if not self._hidden(tool.name)]
+        page, after = self._page(seen, params, "tools")
         return ListToolsResult(tools=page, next_cursor=after)
 
     async def _handle_list_resources(

@@ -14,7 +14,7 @@ from openmanager_kit.watchers import Call
 
 def needed_for(tool: Tool) -> Role:
     """Name the least role that may call a tool."""
-    return "viewer" if tool.read_only else "operator"
+    return "admin" if tool.configures else "viewer" if tool.read_only else "operator"
 
 
 def may_see(tool: Tool) -> bool:

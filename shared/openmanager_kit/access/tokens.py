@@ -68,9 +68,11 @@ class TokenStore:
         if role not in ROLES:
             raise InvalidRequest(f"role must be one of {', '.join(ROLES)}, got {role!r}")
         if not 0 < lasts_s <= LONGEST_S:
-            raise InvalidRequest(f"expires must be within ten years from now, got {lasts_s:g} s", hint="for example 90d")
+            raise InvalidRequest(
+                f"expires must be within ten years from now, got {lasts_s:g} s", hint="for example 90d"
+            )
         ident, secret, now = secrets.token_hex(6), secrets.token_urlsafe(32), time.time()
-        row = TokenRow(ident, name, role, now, now + lasts_s, False)  # type: ignore[arg-type]
+        row = TokenRow(ident, name, role, now, now + lasts_s, False)
         with self._open(write=True) as db:
             db.execute(
                 "INSERT INTO tokens (id, digest, name, role, created_s, expires_s) VALUES (?, ?, ?, ?, ?, ?)",
@@ -81,7 +83,7 @@ class TokenStore:
     def list(self) -> list[TokenRow]:
         """Give every token, the newest first."""
         with self._open() as db:
-            return [_row(found) for found in db.execute(f"SELECT {_COLUMNS} FROM tokens ORDER BY created_s DESC")]
+            return [_row(found) for found in db.execute(_EVERY)]
 
     def revoke(self, ident: str) -> TokenRow:
         """Take a token back.
@@ -93,7 +95,7 @@ class TokenStore:
         """
         with self._open(write=True) as db:
             db.execute("UPDATE tokens SET revoked = 1 WHERE id = ?", (ident,))
-            found = db.execute(f"SELECT {_COLUMNS} FROM tokens WHERE id = ?", (ident,)).fetchone()
+            found = db.execute(_ONE, (ident,)).fetchone()
         if found is None:
             raise NotFound(f"there is no token {ident[:40]!r}", hint="openmanager token list")
         return _row(found)
@@ -104,12 +106,12 @@ class TokenStore:
         if taken is None:
             return None
         with self._open() as db:
-            found = db.execute(f"SELECT {_COLUMNS}, digest FROM tokens WHERE id = ?", (taken[1],)).fetchone()
+            found = db.execute(_ONE, (taken[1],)).fetchone()
         # Compared even if there is no such id, so that time tells nothing.
         same = hmac.compare_digest(_digest(taken[2]), found[-1] if found else b"\0" * 32)
         if found is None or not same:
             return None
-        row = _row(found[:-1])
+        row = _row(found)
         return row if row.state(time.time()) == "valid" else None
 
     @contextmanager
@@ -121,9 +123,9 @@ class TokenStore:
             db = sqlite3.connect(self._path, timeout=_BUSY_S, isolation_level=None)
             try:
                 db.execute("PRAGMA synchronous = FULL")
-                db.execute(_SCHEMA)
                 db.execute("BEGIN IMMEDIATE" if write else "BEGIN")
                 try:
+                    _bring_up(db)
                     yield db
                 except BaseException:
                     db.execute("ROLLBACK")
@@ -133,18 +135,39 @@ class TokenStore:
                 db.close()
         except (sqlite3.Error, OSError) as exc:
             raise StorageUnavailable(
-                f"the tokens in {FILE} cannot be used: {type(exc).__name__}", hint="look at the state folder and its disk"
+                f"the tokens in {FILE} cannot be used: {type(exc).__name__}",
+                hint="look at the state folder and its disk",
             ) from exc
 
 
-_COLUMNS = "id, name, role, created_s, expires_s, revoked"
+_EVERY = "SELECT id, name, role, created_s, expires_s, revoked, digest FROM tokens ORDER BY created_s DESC, id"
+_ONE = "SELECT id, name, role, created_s, expires_s, revoked, digest FROM tokens WHERE id = ?"
+VERSION = 1
+APPLICATION_ID = 0x4F4D4143
 _SCHEMA = (
-    "CREATE TABLE IF NOT EXISTS tokens (id TEXT PRIMARY KEY, digest BLOB NOT NULL, name TEXT NOT NULL,"
-    " role TEXT NOT NULL, created_s REAL NOT NULL, expires_s REAL NOT NULL, revoked INTEGER NOT NULL DEFAULT 0) STRICT"
+    f"PRAGMA application_id = {APPLICATION_ID}",
+    "CREATE TABLE tokens (id TEXT PRIMARY KEY, digest BLOB NOT NULL, name TEXT NOT NULL,"
+    " role TEXT NOT NULL, created_s REAL NOT NULL, expires_s REAL NOT NULL, revoked INTEGER NOT NULL DEFAULT 0) STRICT",
+    f"PRAGMA user_version = {VERSION}",
 )
 
 
-def _row(found: tuple[str, str, Role, float, float, int]) -> TokenRow:
+def _bring_up(db: sqlite3.Connection) -> None:
+    """Bring the file to our version; another program's, or a newer one's, is left as it is."""
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version > VERSION:
+        raise StorageUnavailable(
+            f"the tokens in {FILE} were written by a newer OpenManager (format {version}, ours is {VERSION})",
+            hint="update OpenManager, or set OPENMANAGER_HOME to another folder",
+        )
+    if not version:
+        if db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            raise StorageUnavailable(f"{FILE} is a database of another program", hint="move it aside")
+        for statement in _SCHEMA:
+            db.execute(statement)
+
+
+def _row(found: tuple[str, str, Role, float, float, int, bytes]) -> TokenRow:
     return TokenRow(*found[:5], bool(found[5]))
 
 
