@@ -101,9 +101,7 @@ def certificate(folder: Path) -> tuple[Path, Path]:
     cert, secret = folder / "cert.pem", folder / "key.pem"
     cert.write_bytes(made.public_bytes(serialization.Encoding.PEM))
     secret.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     return cert, secret
 
@@ -130,7 +128,12 @@ def test_https_with_a_log_that_holds_no_token_whatever_is_sent(tmp_path: Path) -
         url = line.split()[-1]
         assert url.startswith("https://127.0.0.1:")
         trust = ssl.create_default_context(cafile=str(cert))
-        call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "echo", "arguments": {"text": "x"}}}
+        call = {
+            "jsonrpc": "2.0",
+            "id": 1,
+            "method": "tools/call",
+            "params": {"name": "echo", "arguments": {"text": "x"}},
+        }
         with httpx2.Client(verify=trust, timeout=20) as http:
             for shown in (token, token + "x", token[:-2], "om_" + "0" * 12 + "_" + "S" * 43, "eyJ.SECRETSECRET.sig"):
                 head = {"authorization": f"Bearer {shown}", "accept": "application/json, text/event-stream"}

@@ -76,9 +76,15 @@ def _exchange(new: Path, home: Path) -> Path | None:
         new.rename(home)
         flush_folder(home.parent)
         return None
-    kept = home.with_name(f"{home.name}.before-{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}")
+    named = f"{home.name}.before-{datetime.now(UTC):%Y%m%dT%H%M%S}"
+    names = (named, *(f"{named}-{number}" for number in range(2, 100)))
+    kept = next(path for path in map(home.with_name, names) if not path.exists())
     if _exchanged(new, home):
-        new.rename(kept)
+        try:
+            new.rename(kept)
+        except OSError:
+            _exchanged(new, home)  # what is staged is thrown away, and must not be what was there
+            raise
     else:
         home.rename(kept)
         try:
