@@ -1,4 +1,4 @@
-"""`openmanager backup` and `restore`: everything, as it was, or nothing; and never a byte outside of the state folder."""
+"""`openmanager backup` and `restore`: everything, as it was, or nothing; never a byte outside of the state folder."""
 
 from __future__ import annotations
 

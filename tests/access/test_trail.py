@@ -229,7 +229,7 @@ def test_the_commands_verify_show_and_export(tmp_path: Path, capsys: pytest.Capt
 
 @pytest.mark.anyio
 async def test_a_change_that_is_answered_is_durable_already(tmp_path: Path) -> None:
-    ident, token = minted(tmp_path, "operator")
+    _, token = minted(tmp_path, "operator")
     async with site(tmp_path) as url, caller(url, token) as client:
         for number in range(1, 6):
             await client.call_tool("put", {"text": str(number)})

@@ -14,7 +14,7 @@ from mcp.server.auth.provider import AccessToken
 from openmanager_kit.access.roles import ROLES, SCOPE, Role
 from openmanager_kit.access.tokens import TokenStore
 
-_FRESH_S = 1.0
+_FRESH_S = 0.5
 _MOST_REMEMBERED = 10_000
 
 
@@ -40,7 +40,7 @@ class SharedToken:
 
 
 class OwnTokens:
-    """Tokens that ``openmanager token create`` made; looked up at most once a second each."""
+    """Tokens that ``openmanager token create`` made; looked up at most twice a second each."""
 
     def __init__(self, store: TokenStore) -> None:
         self._store = store
