@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 NEED_DATA := benchmarks/accuracy_detect.py benchmarks/accuracy_rca.py benchmarks/accuracy_forecast.py
-NEED_PEERS := benchmarks/filesystem.py benchmarks/git.py benchmarks/side_by_side.py benchmarks/line_client.py benchmarks/peer_servers.py
+NEED_PEERS := $(addprefix benchmarks/,filesystem.py git.py side_by_side.py line_client.py peer_servers.py fetch.py search.py shadcn.py thinking.py written_page.py)
 
 .PHONY: run test check lint types docs lock bench clean
 

@@ -48,6 +48,11 @@ class Server:
             for tool in self.request("tools/list", {})["result"]["tools"]
         }
 
+    @property
+    def process(self) -> psutil.Process:
+        """The server's process."""
+        return self._seen
+
     def __enter__(self) -> Server:
         return self
 

@@ -13,7 +13,7 @@ from openmanager_core.errors import FleetError, NotFound, SourceUnavailable
 from openmanager_core.text import quoted
 from openmanager_kit.server import OpenManagerServer
 from openmanager_kit.tools import Tool, reads
-from openmanager_search.desk import TheDesk, the_desk
+from openmanager_search.desk import Desk, TheDesk, the_desk
 from openmanager_search.reading.document import Document
 from openmanager_search.reading.finding import Hit
 from openmanager_search.reading.reader import Reader
@@ -43,7 +43,7 @@ async def fetch_content(
     backend: Annotated[Literal["auto", "httpx", "curl"], Field(description="Leave as it is")] = "auto",
 ) -> CallToolResult:
     """Read a web page, PDF, JSON or text; of a long page a section, or the passages that answer a query."""
-    document = await desk.reader.read(url, mode=parse_mode)
+    document = await desk.read(url, mode=parse_mode)
     text, facts = document.text, [_CURL] if backend == "curl" else []
     if section:
         text, facts = await _section(desk.reader, document, section), [f"section {quoted(section, 80)}", *facts]
@@ -89,7 +89,7 @@ async def search_and_read(
     share = max_length // len(chosen)
 
     async def one(number: int, hit: Hit) -> None:
-        outcomes[number] = await _read_hit(desk.reader, hit, query, share)
+        outcomes[number] = await _read_hit(desk, hit, query, share)
 
     async with anyio.create_task_group() as group:
         for number, hit in enumerate(chosen):
@@ -147,12 +147,12 @@ def _empty(document: Document) -> NotFound:
     )
 
 
-async def _read_hit(reader: Reader, hit: Hit, query: str, share: int) -> tuple[str, str]:
+async def _read_hit(desk: Desk, hit: Hit, query: str, share: int) -> tuple[str, str]:
     """Read one result: its passages and what to say of it; the engine's extract if it can not be read."""
     try:
         with anyio.fail_after(_PAGE_S):
-            document = await reader.read(hit.url)
-            text, found = await passages(reader, document.text, query, share)
+            document = await desk.read(hit.url)
+            text, found = await passages(desk.reader, document.text, query, share)
             return text, facts_of(document, found)
     except TimeoutError:
         why = f"did not come within {_PAGE_S:g} s"

@@ -77,6 +77,18 @@ class Child:
         """What it has written to standard error so far, as `errors` collects it."""
         return bytes(self._said)
 
+    async def say(self, data: bytes) -> None:
+        """Write to its standard input and leave it open, for a child that takes one request after another.
+
+        Raises
+        ------
+        ConnectionError
+            If it no longer reads.
+        """
+        assert self._process.stdin is not None
+        self._process.stdin.write(data)
+        await self._process.stdin.drain()
+
     async def feed(self, data: bytes) -> None:
         """Write its standard input and close it; a child that does not read is no failure."""
         if self._process.stdin is not None:
@@ -105,7 +117,7 @@ async def child(
     env
         The whole environment; `plain_environment` by default.
     given
-        Whether `Child.feed` will be called; otherwise standard input is empty.
+        Whether `Child.feed` or `Child.say` will be called; otherwise standard input is empty.
     grace_s
         How long a child that still runs may take to clean up (its lock files) before it is ended the hard way.
 

@@ -22,7 +22,9 @@ SERVERS: dict[str, str] = {
     "openmanager-local": "openmanager_local.server",
     "filesystem": "openmanager_filesystem.server",
     "git": "openmanager_git.server",
+    "search": "openmanager_search.server",
     "sequential-thinking": "openmanager_thinking.server",
+    "shadcn-ui": "openmanager_shadcn.server",
 }
 """Server name: module with ``build(settings: ServerSettings) -> OpenManagerServer``, ``TOOLS`` and, for a
 section of its own in a profile, ``Section`` (a frozen pydantic model that forbids extra keys)."""
@@ -30,6 +32,9 @@ section of its own in a profile, ``Section`` (a frozen pydantic model that forbi
 
 WITH_ROOTS = ("filesystem", "git")
 """Servers that only work inside of directories which the user names."""
+
+MAY_HAVE_ROOTS = ("shadcn-ui",)
+"""Servers that work in the working directory unless the user names roots; over HTTP they need one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,8 @@ def settings_for(profile: Profile, name: str) -> ServerSettings:
     """
     if name not in profile.servers:
         raise ConfigError(f"profile {profile.name} does not list {name}; it lists {', '.join(profile.servers)}")
+    if name in MAY_HAVE_ROOTS and profile.http.enabled and not profile.roots:
+        raise ConfigError(f"{name} over HTTP has no working directory of its own: name the project, --root DIR")
     return ServerSettings(
         name=name,
         profile=profile.name,

@@ -220,7 +220,7 @@ TABLE: tuple[Setting, ...] = (
         "OPENMANAGER_READ_ONLY",
     ),
     Setting(
-        "roots", "paths", (), "Files and Git: a directory that may be used, DIR:ro for reading only; repeatable",
+        "roots", "paths", (), "Files, Git, shadcn: a directory that may be used, DIR:ro for reading only; repeatable",
         "--root", "OPENMANAGER_ROOTS",
     ),
     Setting(

@@ -23,7 +23,7 @@ from openmanager_kit.clients.entries import ANY_ROOT, LONGEST_NAME, entries_of, 
 from openmanager_kit.clients.formats import CLIENTS
 from openmanager_kit.clients.places import INSTALLABLE, Machine, place
 from openmanager_kit.profile import load_profile
-from openmanager_kit.registry import SERVERS, tools_of
+from openmanager_kit.registry import MAY_HAVE_ROOTS, SERVERS, WITH_ROOTS, tools_of
 
 
 @pytest.fixture
@@ -45,6 +45,9 @@ def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]
     return (code, *capsys.readouterr())
 
 
+DEVELOPMENT = load_profile("development", {}, {}).servers
+
+
 def entries(file: Path) -> dict[str, dict[str, Any]]:
     found = json.loads(file.read_text())["mcpServers"]
     assert isinstance(found, dict)
@@ -58,16 +61,14 @@ def test_a_profile_is_installed_shown_again_and_uninstalled(home: Path, capsys: 
     words = ("install", "cursor", "--config", "development", "--root", "..")
     code, out, err = run(capsys, *words)
     assert (code, err) == (0, "Restart Cursor if it is running.\n")
-    assert out.startswith(
-        f"Cursor: added openmanager-local, filesystem, git in {file}\nWhat it was before is in {file}."
-    )
+    assert out.startswith(f"Cursor: added {', '.join(DEVELOPMENT)} in {file}\nWhat it was before is in {file}.")
     found = entries(file)
-    assert list(found) == ["openmanager-local", "filesystem", "git"]
+    assert tuple(found) == DEVELOPMENT
     for name, entry in found.items():
         assert Path(str(entry["command"])).is_absolute()
         started = entry["args"]
         assert started[started.index("serve") + 1 :][:3] == [name, "--config", "development"]
-        assert ("--root" in started) == (name != "openmanager-local")
+        assert ("--root" in started) == (name in (*WITH_ROOTS, *MAY_HAVE_ROOTS))
     assert all(Path(str(word)).is_absolute() for e in found.values() for word in e["args"] if "project" in str(word))
     assert run(capsys, *words) == (0, f"Cursor: already so, nothing was written ({file})\n", "")
     assert run(capsys, "uninstall", "cursor")[:2] == (0, CHANGED.format("removed", file, *_copy(file)))
@@ -80,7 +81,7 @@ def test_a_profile_is_installed_shown_again_and_uninstalled(home: Path, capsys: 
 
 
 CHANGED = (
-    "Cursor: {} openmanager-local, filesystem, git in {}\nWhat it was before is in {}; "
+    f"Cursor: {{}} {', '.join(DEVELOPMENT)} in {{}}\nWhat it was before is in {{}}; "
     "openmanager restore cursor undoes it.\n"
 )
 
@@ -226,9 +227,9 @@ def test_doctor_is_told_what_would_not_start(tmp_path: Path) -> None:
     install("cursor", "user", computer, entries_of(profile, ("/no/such/openmanager",)))
     install("cursor", "user", computer, [http_entry("https://a.example/mcp", name="team")], beside=True)
     found = find(computer, "cursor")
-    assert (found.state, found.servers) == ("readable", 5)
+    assert (found.state, found.servers) == ("readable", len(DEVELOPMENT) + 2)
     by_name = {entry.name: entry for entry in found.entries}
-    assert set(by_name) == {"openmanager-local", "filesystem", "git", "team"}
+    assert set(by_name) == {*DEVELOPMENT, "team"}
     assert by_name["openmanager-local"].problems == ("/no/such/openmanager does not exist",)
     assert any(ANY_ROOT in problem for problem in by_name["git"].problems)
     assert by_name["team"].problems == ()

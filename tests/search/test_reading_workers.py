@@ -44,6 +44,17 @@ async def test_nothing_is_started_before_the_first_page_and_nothing_is_left_afte
     assert {child.pid for child in children()} == before
 
 
+async def test_a_process_is_kept_however_much_memory_the_one_that_started_it_has_had() -> None:
+    ballast = bytearray(500 * 1024 * 1024)
+    pool = Workers(20.0)
+    await pool.run(PAGE, b"<p>words</p>")
+    del ballast
+    first = {child.pid for child in children()}
+    await pool.run(PAGE, b"<p>words</p>")
+    assert first and {child.pid for child in children()} == first
+    await pool.aclose()
+
+
 async def test_a_process_that_dies_is_replaced() -> None:
     before = {child.pid for child in children()}
     pool = Workers(20.0)

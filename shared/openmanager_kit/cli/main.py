@@ -24,6 +24,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "restore": ("openmanager_kit.cli.restore", "Put back a backup, or an MCP client's configuration as it was"),
     "demo": ("openmanager_local.demo", "Break a simulated fleet and analyse it through MCP, as make run does"),
     "report": ("openmanager_local.report_command", "Report on the fleet: terminal, Markdown or JSON"),
+    "shadcn": ("openmanager_shadcn.mirror", "Fill the cache of the shadcn-ui server ahead: shadcn mirror"),
+    "index": ("openmanager_search.index_command", "Make a folder findable for search, without a network"),
     "detect": ("openmanager_kit.cli.detect", "Score one series for anomalies, causally (CSV in, JSON out)"),
     "detect-multi": (
         "openmanager_kit.cli.detect_multi",

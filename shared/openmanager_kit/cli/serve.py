@@ -10,7 +10,7 @@ from typing import Any
 from openmanager_core.errors import ConfigError
 from openmanager_kit.cli import options
 from openmanager_kit.hosting import tuning
-from openmanager_kit.registry import WITH_ROOTS
+from openmanager_kit.registry import MAY_HAVE_ROOTS, WITH_ROOTS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the server, for example openmanager-local; without one, every server of the profile in one process",
     )  # fmt: skip
     parser.add_argument(
-        "directories", metavar="DIR", nargs="*", help="filesystem and git: further roots, as --root takes them"
+        "directories", metavar="DIR", nargs="*", help="filesystem, git, shadcn-ui: further roots, as --root takes them"
     )
     options.add_config(parser)
     transport = parser.add_mutually_exclusive_group()
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
 def _flags(args: argparse.Namespace) -> Mapping[str, Any]:
     flags = dict(options.flags_of(args))
     if args.directories:
-        if args.name and args.name not in WITH_ROOTS:
+        if args.name and args.name not in (*WITH_ROOTS, *MAY_HAVE_ROOTS):
             raise ConfigError(f"{args.name} takes no directories, got {args.directories[0]!r}")
         flags["roots"] = [*(flags.get("roots") or []), *args.directories]
     if args.stdio:

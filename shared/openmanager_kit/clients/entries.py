@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from openmanager_core.errors import ConfigError
 from openmanager_kit.profile import Profile
-from openmanager_kit.registry import WITH_ROOTS
+from openmanager_kit.registry import MAY_HAVE_ROOTS, WITH_ROOTS
 
 PORTABLE = ("uvx", "--from", "openmanager-mcp", "openmanager")
 """Runs the published package without installing it; the same words on every machine."""
@@ -80,6 +80,8 @@ def entries_of(
         words = (*command, "serve", name, "--config", _config(profile))
         if name in WITH_ROOTS:
             words += _rooted(profile, roots)
+        if name in MAY_HAVE_ROOTS:
+            words += tuple(word for root in roots for word in ("--root", root))
         if name == "git":
             words += tuple(word for folder in trust for word in ("--trust", folder))
         if not profile.http.enabled:
