@@ -32,7 +32,7 @@ _MOST_AT_ONCE = 500
 _GATHER_S = 0.05
 _LET_GO_EVERY_S = 3600.0
 _SAY_EVERY_S = 10.0
-_CLOSE_S = 1.0
+_CLOSE_S = 0.5
 _log = logging.getLogger(__name__)
 
 
@@ -112,7 +112,8 @@ class Trail:
         thread, self._thread = self._thread, None
         if thread is not None:
             self._queue.put(None)
-            await asyncio.to_thread(thread.join, _CLOSE_S)
+            # Waited for in place: the loop is about to end, and would cancel whatever waits in a thread.
+            thread.join(_CLOSE_S)
 
     # -- handing over ----------------------------------------------------------------------------------------
 
