@@ -91,3 +91,15 @@ async def test_without_access_nothing_is_put_between(tmp_path: Path) -> None:
     server = built()
     Access().protect(server)
     assert server.watchers == [] and server.may_see is None
+
+
+def test_beyond_this_machine_own_tokens_or_an_issuer_count_and_hosts_are_still_wanted(tmp_path: Path) -> None:
+    there = HttpSettings(host="0.0.0.0")
+    oauth = {"issuer": "https://i.example", "audience": "https://a.example", "jwks_url": "https://i.example/keys"}
+    for said in ({}, {"tokens": False, **oauth}):
+        access = access_of(profile(tmp_path, **said), {})
+        with pytest.raises(ConfigError, match=r"set http\.allowed_hosts"):
+            http_app(built(), there, access)
+        assert http_app(built(), HttpSettings(host="0.0.0.0", allowed_hosts=("ops",)), access)
+    with pytest.raises(ConfigError, match=r"set http\.token_env, access\.tokens or access\.issuer"):
+        http_app(built(), there, access_of(profile(tmp_path, tokens=False), {}))
