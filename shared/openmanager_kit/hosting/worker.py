@@ -91,7 +91,8 @@ async def _beat(fd: int) -> None:
 
 def _watch_supervisor() -> None:
     """End this process when the supervisor's end of standard input closes, however it died."""
-    while sys.stdin.buffer.read(4096):
+    # Not through sys.stdin: this thread would hold its lock, which the interpreter wants when it ends.
+    while os.read(0, 4096):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
 
