@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 NEED_DATA := benchmarks/accuracy_detect.py benchmarks/accuracy_rca.py benchmarks/accuracy_forecast.py
 NEED_PEERS := $(addprefix benchmarks/,filesystem.py git.py side_by_side.py line_client.py peer_servers.py fetch.py search.py shadcn.py thinking.py written_page.py)
 
-.PHONY: run test check lint types docs lock bench clean
+.PHONY: run test check lint types docs package lock bench clean
 
 run: $(READY)
 	@$(BIN)/openmanager demo
@@ -25,6 +25,10 @@ types: $(READY)
 docs: $(READY)
 	@$(BIN)/python -m openmanager_kit.docs README.md
 	@$(BIN)/openmanager client-config claude-desktop --config development > claude_desktop_config.example.json
+
+# The files of every package format, from packaging/manifest.toml.
+package: $(READY)
+	@$(BIN)/python tools/package.py
 
 bench: $(READY)
 	@for f in $(filter-out $(NEED_DATA) $(NEED_PEERS),$(wildcard benchmarks/*.py)); do echo "== $$f"; $(BIN)/python $$f || exit 1; done

@@ -7,6 +7,11 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
+from openmanager_kit.wording import language_of
+
+if language_of(os.environ) != "en":
+    os.environ["LC_ALL"] = "C.UTF-8"  # what commands say is compared in English, on every developer's machine
+
 settings.register_profile(
     "project", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )

@@ -15,6 +15,7 @@ from openmanager_core.files import written
 from openmanager_kit.cli import options
 from openmanager_kit.profile import load_profile
 from openmanager_kit.registry import settings_for
+from openmanager_kit.wording import spoken
 from openmanager_local.analyst import Analyst
 from openmanager_local.fleet_tools import fleet_overview
 from openmanager_local.incident_tools import recommend_actions
@@ -60,11 +61,22 @@ async def _parts(analyst: Analyst, start: str, end: str) -> dict[str, Any]:
 
 
 def render(parts: dict[str, Any], form: str) -> str:
-    """The three answers as text, Markdown, or one JSON object."""
+    """The three answers as text, Markdown, or one JSON object; text in the language of the command."""
     if form == "json":
         return (
             json.dumps({name: part.model_dump(mode="json") for name, part in parts.items()}, ensure_ascii=False) + "\n"
         )
+    if spoken() == "ko":
+        from openmanager_local import report_korean as korean
+
+        title = korean.REPORT
+        texts = {
+            korean.TITLES["overview"]: korean.overview(parts["overview"]),
+            korean.TITLES["actions"]: korean.actions(parts["actions"]),
+            korean.TITLES["capacity"]: korean.capacity(parts["capacity"]),
+        }
+    else:
+        title, texts = "Fleet report", {head: parts[name].as_text() for head, name in _SECTIONS}
     if form == "markdown":
-        return "# Fleet report\n" + "".join(f"\n## {title}\n\n{parts[name].as_text()}\n" for title, name in _SECTIONS)
-    return "".join(f"{title.upper()}\n{'=' * len(title)}\n{parts[name].as_text()}\n\n" for title, name in _SECTIONS)
+        return f"# {title}\n" + "".join(f"\n## {head}\n\n{text}\n" for head, text in texts.items())
+    return "".join(f"{head.upper()}\n{'=' * len(head)}\n{text}\n\n" for head, text in texts.items())

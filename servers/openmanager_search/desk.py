@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated
 
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.resolve import Resolve
@@ -12,6 +13,9 @@ from openmanager_kit.tools import state_of
 from openmanager_search.finder import Finder
 from openmanager_search.reading.document import Document
 from openmanager_search.reading.reader import Mode, Reader
+
+if TYPE_CHECKING:
+    from openmanager_kit.hosting.readiness import Condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +28,28 @@ class Desk:
         Fetches, parses and keeps pages.
     finder
         Asks the engines.
+    addresses
+        Engine to the address that has to be reached for it, a proxy's if there is one.
     """
 
     reader: Reader
     finder: Finder
+    addresses: Mapping[str, str] = field(default_factory=dict)
+
+    async def condition(self) -> Condition:
+        """Whether anything could answer now, for those who run this server; no engine is asked for that."""
+        from openmanager_kit.hosting.readiness import Condition
+
+        away = self.finder.away
+        names = [name for name in self.finder.names if name not in away]
+        told = [f"engines {', '.join(names) or 'none'}", *(f"left alone: {reason}" for reason in away.values())]
+        return Condition(bool(names), "; ".join(told))
+
+    async def reach(self) -> dict[str, str]:
+        """Connect to every engine on the network, without asking it anything: name to why not, empty if it could."""
+        from openmanager_search.engines.reaching import reached
+
+        return await reached(self.addresses)
 
     async def read(self, url: str, mode: Mode = "markdown") -> Document:
         """Give the text of a result: a page as the reader reads it, an indexed file as the index holds it.

@@ -124,6 +124,11 @@ class Finder:
         """The engines that are set up, in their order."""
         return list(self._engines)
 
+    @property
+    def away(self) -> dict[str, str]:
+        """The engines that are being left alone now, with the reason."""
+        return {name: guard.away for name, guard in self._guards.items() if guard.away}
+
     async def search(
         self,
         query: str,

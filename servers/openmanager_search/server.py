@@ -67,7 +67,7 @@ def build(settings: ServerSettings) -> OpenManagerServer:
         title="OpenManager search",
         instructions=INSTRUCTIONS,
         tools=TOOLS,
-        state=Desk(reader=reading_state(settings), finder=finding_state(settings)),
+        state=Desk(reader=reading_state(settings), finder=finding_state(settings), addresses=_addresses(settings)),
         read_only=settings.read_only,
         limits=settings.limits.with_long_answers(),
         outlines=False,
@@ -134,6 +134,16 @@ def _engine(name: EngineName, section: Section, settings: ServerSettings) -> tup
             from openmanager_search.engines.local import Local
 
             return Local(settings.home.resolve()), ""
+
+
+def _addresses(settings: ServerSettings) -> dict[str, str]:
+    """Give what has to be reached for each engine of the network that is set up."""
+    section = settings.section if isinstance(settings.section, Section) else Section.model_validate({})
+    proxy = _proxy(section.proxy)
+    brave = "https://api.search.brave.com" if os.environ.get(section.brave_key_env) else ""
+    known = {"duckduckgo": "https://html.duckduckgo.com", "searxng": section.searxng_url, "brave": brave}
+    found = {name: known.get(name, "") for name in section.engines}
+    return {name: proxy or address for name, address in found.items() if address}
 
 
 def _proxy(said: str) -> str:

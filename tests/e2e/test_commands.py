@@ -33,6 +33,24 @@ def test_the_report_is_whole_in_every_form(form: str, tmp_path: Path) -> None:
         assert done.stdout.startswith("# Fleet report\n")
 
 
+@pytest.mark.parametrize("form", ["terminal", "markdown"])
+def test_the_report_is_in_korean_too(form: str, tmp_path: Path) -> None:
+    done = served.run(tmp_path, ["report", "--format", form, "--scenario", "incident", "--lang", "ko"])
+    assert done.returncode == 0, done.stderr
+    for words in (
+        "플릿 상태",
+        "이상 징후",
+        "유력한 원인",
+        "slow_dependency",
+        "확인 방법: ",
+        "필요한 서버",
+        "수준 변화",
+    ):
+        assert words in done.stdout
+    assert "Likely causes" not in done.stdout
+    assert done.stdout.startswith("# 플릿 보고서\n" if form == "markdown" else "플릿\n")
+
+
 def test_a_report_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     target = tmp_path / "report.md"
     done = served.run(tmp_path, ["report", "--format", "markdown", "--output", str(target)])

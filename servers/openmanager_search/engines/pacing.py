@@ -129,6 +129,13 @@ class Guard:
                 pace.give_back()
                 raise
 
+    @property
+    def away(self) -> str:
+        """Why the engine would not be asked now; empty if it would."""
+        if self._rests_until > self._clock() and self._why is not None:
+            return self._why.message
+        return f"{self.name}: breaker open" if self._breaker.state == "open" else ""
+
     def _awake(self) -> None:
         left_s = self._rests_until - self._clock()
         if left_s > 0 and self._why is not None:

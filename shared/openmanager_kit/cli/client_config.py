@@ -13,6 +13,7 @@ from openmanager_kit.clients.formats import CLIENTS
 from openmanager_kit.clients.starting import this_command
 from openmanager_kit.profile import load_profile
 from openmanager_kit.settings import CONFIG_VARIABLE
+from openmanager_kit.wording import said
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,11 +46,13 @@ def run(args: argparse.Namespace) -> int:
     )
     written = client.write(entries)
     sys.stdout.write(written)
-    sys.stderr.write(f"For {client.title}, this belongs into {client.files}.\n")
+    text = said("For {title}, this belongs into {files}.", title=client.title, files=client.files)
+    sys.stderr.write(f"{text}\n")
     if ANY_ROOT in written:
-        sys.stderr.write(f"Put your own directory in the place of {ANY_ROOT}, or give --root DIR here.\n")
+        text = said("Put your own directory in the place of {root}, or give --root DIR here.", root=ANY_ROOT)
+        sys.stderr.write(f"{text}\n")
     if not args.command and not args.absolute:
-        sys.stderr.write(
-            f"It starts the published package ({shlex.join(PORTABLE[:3])}); for this installation: --absolute.\n"
-        )
+        words = shlex.join(PORTABLE[:3])
+        text = said("It starts the published package ({words}); for this installation: --absolute.", words=words)
+        sys.stderr.write(f"{text}\n")
     return 0

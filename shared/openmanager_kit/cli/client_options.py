@@ -8,13 +8,12 @@ import sys
 from openmanager_kit.clients.changing import Change
 from openmanager_kit.clients.formats import CLIENTS
 from openmanager_kit.clients.places import INSTALLABLE, SCOPES
+from openmanager_kit.wording import said
 
-_FOR_PROJECT = (
-    "It names programs of this machine: for a shared repository take what openmanager client-config prints.\n"
-)
+_FOR_PROJECT = "It names programs of this machine: for a shared repository take what openmanager client-config prints."
 _APPROVAL = {
-    "claude-code": "Claude Code asks at its next start whether the project's servers may run.\n",
-    "codex": "Codex reads it in projects that it trusts.\n",
+    "claude-code": "Claude Code asks at its next start whether the project's servers may run.",
+    "codex": "Codex reads it in projects that it trusts.",
 }
 
 
@@ -38,25 +37,36 @@ def tell(args: argparse.Namespace, change: Change, nothing: str) -> None:
     title = CLIENTS[args.client].title
     parts = [
         f"{verb} {', '.join(names)}"
-        for verb, names in (("added", report.added), ("changed", report.changed), ("removed", report.removed))
+        for verb, names in (
+            (said("added"), report.added),
+            (said("changed"), report.changed),
+            (said("removed"), report.removed),
+        )
         if names
     ]
     if report.same and parts:
-        parts.append(f"already so: {', '.join(report.same)}")
+        parts.append(said("already so: {names}", names=", ".join(report.same)))
     if change.before == change.after:
-        sys.stdout.write(f"{title}: {nothing} ({change.file})\n")
+        sys.stdout.write(f"{title}: {said(nothing)} ({change.file})\n")
     elif args.dry_run:
         sys.stdout.write(change.diff)
-        sys.stderr.write(f"{title}: nothing was written; without --dry-run: {'; '.join(parts)}.\n")
+        text = said("{title}: nothing was written; without --dry-run: {what}.", title=title, what="; ".join(parts))
+        sys.stderr.write(f"{text}\n")
     else:
-        sys.stdout.write(f"{title}: {'; '.join(parts)} in {change.file}\n")
+        text = said("{title}: {what} in {file}", title=title, what="; ".join(parts), file=change.file)
+        sys.stdout.write(f"{text}\n")
         if change.backup is not None and change.before is not None:
             undo = f"openmanager restore {args.client}" + (" --scope project" if args.scope == "project" else "")
-            sys.stdout.write(f"What it was before is in {change.backup}; {undo} undoes it.\n")
+            text = said("What it was before is in {backup}; {undo} undoes it.", backup=change.backup, undo=undo)
+            sys.stdout.write(f"{text}\n")
         if change.new_folder and args.scope == "user":
-            sys.stderr.write(f"{change.target.parent} was not there: is {title} installed?\n")
-        sys.stderr.write(f"Restart {title} if it is running.\n")
+            text = said("{folder} was not there: is {title} installed?", folder=change.target.parent, title=title)
+            sys.stderr.write(f"{text}\n")
+        text = said("Restart {title} if it is running.", title=title)
+        sys.stderr.write(f"{text}\n")
         if args.scope == "project" and (report.added or report.changed):
-            sys.stderr.write(_FOR_PROJECT + _APPROVAL.get(args.client, ""))
+            more = [_FOR_PROJECT, *([_APPROVAL[args.client]] if args.client in _APPROVAL else [])]
+            sys.stderr.write("".join(f"{said(line)}\n" for line in more))
     for name in report.left:
-        sys.stderr.write(f"{name} was ours, but is something else now: left as it is.\n")
+        text = said("{name} was ours, but is something else now: left as it is.", name=name)
+        sys.stderr.write(f"{text}\n")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from openmanager_kit.cli import options
 from openmanager_kit.settings import DEFAULT_PROFILE
+from openmanager_kit.wording import said
 
 if TYPE_CHECKING:
     from openmanager_kit.profile import Profile
@@ -31,7 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("cost", "what a model pays for its list of tools: tools, bytes and tokens", _cost),
     ):
         verb = verbs.add_parser(name, help=text)
-        verb.add_argument("profile", nargs="?", default="", help=f"name or path (default: {DEFAULT_PROFILE})")
+        verb.add_argument(
+            "profile", nargs="?", default="", help=said("name or path (default: {name})", name=DEFAULT_PROFILE)
+        )
         options.add_settings(verb)
         verb.set_defaults(verb_run=do)
     comparing = verbs.add_parser("diff", help="what differs between two profiles")
@@ -88,7 +91,7 @@ def _validate(args: argparse.Namespace) -> int:
         for row in rows:
             _say(f"{row['server']}: {'ok' if row['ok'] else row['problem']}")
         for rule in idle:
-            _say(f"tools: {rule!r} means no tool of this profile")
+            _say(said("tools: {rule} means no tool of this profile", rule=repr(rule)))
     return 0 if ok else 2
 
 
@@ -101,7 +104,7 @@ def _cost(args: argparse.Namespace) -> int:
     _say(f"{'server':<{width}}  tools   bytes  tokens")
     for row in [*rows, total]:
         _say(f"{row['server']:<{width}}  {row['tools']:>5}  {row['bytes']:>6}  {row['tokens']:>6}")
-    _say(f"Tokens are estimated at {_CHARS_A_TOKEN} characters each.")
+    _say(said("Tokens are estimated at {count} characters each.", count=_CHARS_A_TOKEN))
     return 0
 
 

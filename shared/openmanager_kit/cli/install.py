@@ -24,6 +24,7 @@ from openmanager_kit.clients.places import Machine
 from openmanager_kit.clients.starting import Start, lasting_command, this_command
 from openmanager_kit.profile import load_profile
 from openmanager_kit.settings import CONFIG_VARIABLE
+from openmanager_kit.wording import said
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--http", metavar="URL", help="one entry for a server that runs already, at this address")
     parser.add_argument("--token-env", metavar="VARIABLE", help="with --http: the variable that holds the token")
     parser.add_argument(
-        "--name", help=f"with --gateway or --http: the entry's name (default {GATEWAY}); it stands beside others"
+        "--name",
+        help=said("with --gateway or --http: the entry's name (default {name}); it stands beside others", name=GATEWAY),
     )
     parser.add_argument("--command", metavar="PATH", help="start openmanager with this program")
     parser.add_argument("--force", action="store_true", help="overwrite foreign entries of the same name")
@@ -59,7 +61,8 @@ def run(args: argparse.Namespace) -> int:
     if any(isinstance(entry, Launch) for entry in entries) and start.remark:
         sys.stderr.write(f"{start.remark}\n")
     if any(isinstance(entry, Launch) and ANY_ROOT in entry.words for entry in entries):
-        sys.stderr.write(f"{ANY_ROOT} stands where your directory belongs: run it again with --root DIR.\n")
+        text = said("{root} stands where your directory belongs: run it again with --root DIR.", root=ANY_ROOT)
+        sys.stderr.write(f"{text}\n")
     return 0
 
 

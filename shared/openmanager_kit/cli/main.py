@@ -5,15 +5,19 @@ from __future__ import annotations
 import argparse
 import importlib
 import io
+import os
 import sys
 from collections.abc import Callable, Sequence
 
 from openmanager_core.errors import ConfigError, FleetError
+from openmanager_kit.cli.help import Parser
+from openmanager_kit.wording import LANGUAGES, Language, language_of, speak
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("openmanager_kit.cli.serve", "Serve one MCP server, or a profile's as one, over stdio or HTTP"),
     "up": ("openmanager_kit.cli.up", "Serve a whole profile over HTTP, and keep it running"),
     "status": ("openmanager_kit.cli.status", "Ask a running service whether its servers are ready"),
+    "doctor": ("openmanager_kit.cli.doctor", "Try everything for real and say what is wrong and what to do"),
     "configs": ("openmanager_kit.cli.configs", "List, show, validate, compare and weigh profiles"),
     "client-config": ("openmanager_kit.cli.client_config", "Print what an MCP client needs to know"),
     "install": ("openmanager_kit.cli.install", "Write the servers of a profile into an MCP client's configuration"),
@@ -41,6 +45,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 """Sub-command: (module with ``add_arguments(parser)`` and ``run(args) -> int``, one line of help)."""
 
 _EXIT_USAGE = 2
+_LANG_HELP = "language of what is said to you (default: OPENMANAGER_LANG, LC_ALL, LC_MESSAGES or LANG)"
 _WITH_DIRECTORIES = "serve"
 """Its directories may stand behind options too: ``serve filesystem --root A B``."""
 
@@ -51,10 +56,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # the console's own code page may lack what we print
             stream.reconfigure(encoding="utf-8", errors="replace")
-    parser = argparse.ArgumentParser(
-        prog="openmanager", description="MCP servers for operations, led by a fleet analyst."
-    )
+    words, language = _language(words)
+    speak(language)
+    parser = Parser(prog="openmanager", description="MCP servers for operations, led by a fleet analyst.")
     parser.add_argument("--version", action="store_true", help="print the version and leave")
+    parser.add_argument("--lang", choices=LANGUAGES, help=_LANG_HELP)
     if words[:1] == ["--version"]:
         from openmanager_kit import version
 
@@ -66,6 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name, (module, text) in COMMANDS.items():
         sub = commands.add_parser(name, help=text.replace("%", "%%"), description=text)
         if name == wanted:
+            sub.add_argument("--lang", choices=LANGUAGES, help=_LANG_HELP)
             found = importlib.import_module(module)
             found.add_arguments(sub)
             sub.set_defaults(run=found.run)
@@ -84,6 +91,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         return 1
+
+
+def _language(words: list[str]) -> tuple[list[str], Language]:
+    """Take ``--lang`` out of the words, wherever it stands: the help of every argument depends on it."""
+    chosen = language_of(os.environ)
+    end = words.index("--") if "--" in words else len(words)
+    rest: list[str] = []
+    said = iter(words[:end])
+    for word in said:
+        value = next(said, "") if word == "--lang" else word.removeprefix("--lang=") if "--lang=" in word[:7] else None
+        if value in LANGUAGES:
+            chosen = value
+        else:
+            rest += [word] if value is None or word != "--lang" else [word, value]
+    return rest + words[end:], chosen
 
 
 if __name__ == "__main__":

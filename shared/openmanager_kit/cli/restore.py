@@ -12,6 +12,7 @@ from openmanager_kit.cli import client_options, options
 from openmanager_kit.clients.changing import restore
 from openmanager_kit.clients.formats import CLIENTS
 from openmanager_kit.clients.places import INSTALLABLE, Machine
+from openmanager_kit.wording import said
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,11 +49,15 @@ def _client(args: argparse.Namespace) -> int:
         )
     title = CLIENTS[args.what].title
     if args.dry_run:
-        sys.stderr.write(f"{title}: nothing was written.\n")
+        text = said("{title}: nothing was written.", title=title)
     elif change.after is None:
-        sys.stderr.write(f"{title}: there was no {change.file} before, so it was removed.\n")
+        text = said("{title}: there was no {file} before, so it was removed.", title=title, file=change.file)
     else:
-        sys.stderr.write(f"{title}: {change.file} is again as in {change.backup}, which is used up.\n")
+        text = said(
+            "{title}: {file} is again as in {backup}, which is used up.",
+            title=title, file=change.file, backup=change.backup,
+        )  # fmt: skip
+    sys.stderr.write(f"{text}\n")
     return 0
 
 

@@ -8,6 +8,7 @@ import os
 import sys
 
 from openmanager_core.errors import ConfigError, FleetError
+from openmanager_kit.wording import said
 
 URL = "http://127.0.0.1:8765"
 _PATIENCE_S = 10.0
@@ -21,7 +22,7 @@ class Unreachable(FleetError):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("--url", default=URL, help=f"where the service listens (default: {URL})")
+    parser.add_argument("--url", default=URL, help=said("where the service listens (default: {url})", url=URL))
     parser.add_argument("--token-env", metavar="NAME", help="variable that holds the bearer token")
     parser.add_argument("--json", action="store_true", help="print what the service said")
 
@@ -54,7 +55,8 @@ def run(args: argparse.Namespace) -> int:
         width = max(map(len, servers))
         for name, one in servers.items():
             age = one.get("data_age_s")
-            told = [f"{one.get('tools', 0)} tools", f"data {age:.0f} s old" if age is not None else "", one["detail"]]
-            state = "ready    " if one["ready"] else "NOT READY"
+            age_text = said("data {age} s old", age=f"{age:.0f}") if age is not None else ""
+            told = [said("{count} tools", count=one.get("tools", 0)), age_text, one["detail"]]
+            state = said("ready    ") if one["ready"] else said("NOT READY")
             sys.stdout.write(f"{name:<{width}}  {state}  {', '.join(part for part in told if part)}\n")
     return 0 if report["ready"] else 1

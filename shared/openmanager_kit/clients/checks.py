@@ -18,6 +18,7 @@ from openmanager_kit.clients.formats import CLIENTS
 from openmanager_kit.clients.ours import address_of, recall, words_of
 from openmanager_kit.clients.places import INSTALLABLE, Machine, Scope, place, scopes_of
 from openmanager_kit.clients.starting import is_ephemeral
+from openmanager_kit.wording import said
 
 State = Literal["absent", "readable", "unreadable"]
 
@@ -98,25 +99,32 @@ def _entry(name: str, entry: Mapping[str, Any], environ: Mapping[str, str]) -> E
     program, *args = words_of(entry)
     problems = []
     if not re.match(r"[/\\]|[A-Za-z]:[\\/]", program):
-        problems.append(f"{program} is no absolute path: a client with a short PATH may not find it")
+        problems.append(
+            said("{program} is no absolute path: a client with a short PATH may not find it", program=program)
+        )
         if not shutil.which(program, path=environ.get("PATH")):
-            problems.append(f"{program} is not on the PATH")
+            problems.append(said("{program} is not on the PATH", program=program))
     elif not Path(program).exists():
-        problems.append(f"{program} does not exist")
+        problems.append(said("{program} does not exist", program=program))
     elif not (Path(program).is_file() and os.access(program, os.X_OK)):
-        problems.append(f"{program} cannot be executed")
+        problems.append(said("{program} cannot be executed", program=program))
     if is_ephemeral(program, environ):
-        problems.append(f"{program} lies in a cache that may be emptied")
+        problems.append(said("{program} lies in a cache that may be emptied", program=program))
     if ANY_ROOT in args:
-        problems.append(f"{ANY_ROOT} stands where a directory of yours belongs; install again with --root DIR")
-    problems += [f"the profile {said} does not exist" for said in _profiles(args) if not Path(said).exists()]
+        text = "{root} stands where a directory of yours belongs; install again with --root DIR"
+        problems.append(said(text, root=ANY_ROOT))
+    problems += [
+        said("the profile {profile} does not exist", profile=name)
+        for name in _profiles(args)
+        if not Path(name).exists()
+    ]
     roots = [args[i + 1] for i, word in enumerate(args[:-1]) if word == "--root" and args[i + 1] != ANY_ROOT]
     bare = [re.sub(r":r[ow]$", "", root) for root in roots]
-    problems += [f"the root {root} is no directory" for root in bare if not Path(root).is_dir()]
+    problems += [said("the root {root} is no directory", root=root) for root in bare if not Path(root).is_dir()]
     return EntryFinding(name, program, tuple(problems))
 
 
 def _profiles(args: list[str]) -> list[str]:
     """Give the profiles that are files; a shipped one is a plain name."""
-    said = [args[i + 1] for i, word in enumerate(args[:-1]) if word == "--config"]
-    return [name for name in said if name.endswith(".toml")]
+    named = [args[i + 1] for i, word in enumerate(args[:-1]) if word == "--config"]
+    return [name for name in named if name.endswith(".toml")]

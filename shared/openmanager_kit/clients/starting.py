@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from openmanager_kit.clients.entries import PORTABLE
+from openmanager_kit.wording import said
 
 _EPHEMERAL = (("uv", "archive-v"), ("uv", "environments-v"), ("uv", "builds-v"), ("pipx", ".cache"))
 
@@ -40,12 +41,15 @@ def lasting_command(words: tuple[str, ...], environ: Mapping[str, str]) -> Start
     if uvx:
         return Start(
             (uvx, *PORTABLE[1:]),
-            f"This openmanager runs from a cache that may be emptied, so clients start it with {uvx}.",
+            said("This openmanager runs from a cache that may be emptied, so clients start it with {uvx}.", uvx=uvx),
         )
     return Start(
         words,
-        f"{words[0]} lies in a cache that may be emptied, and uvx was not found; "
-        "install the package (uv tool install openmanager-mcp) and run this again.",
+        said(
+            "{program} lies in a cache that may be emptied, and uvx was not found; "
+            "install the package (uv tool install openmanager-mcp) and run this again.",
+            program=words[0],
+        ),
     )
 
 

@@ -25,6 +25,7 @@ from pathlib import Path
 from types import FrameType
 
 from openmanager_kit.hosting.orders import Orders
+from openmanager_kit.wording import said
 
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 30.0
@@ -152,13 +153,19 @@ class Supervisor:
             worker.ready = True
             if not self._told:
                 self._told = True
-                self.tell(f"openmanager listens on {self.url}")
+                self.tell(said("openmanager listens on {url}", url=self.url))
 
     def _check(self, worker: _Worker, now: float) -> None:
         """End a worker that has gone quiet; its exit is seen in the next round."""
         patience = STILL_S if worker.ready else START_S
         if now - worker.heard_s > patience:
-            self.tell(f"worker {worker.number} has not moved for {patience:g} s and is ended")
+            self.tell(
+                said(
+                    "worker {number} has not moved for {seconds} s and is ended",
+                    number=worker.number,
+                    seconds=f"{patience:g}",
+                )
+            )
             _kill(worker)
         elif worker.failures and worker.ready and now - worker.started_s > SUSTAINED_S:
             worker.failures = 0
@@ -172,8 +179,9 @@ class Supervisor:
         wait_s = min(FIRST_WAIT_S * 2.0**worker.failures, LONGEST_WAIT_S)
         worker.failures += 1
         worker.next_s = now + wait_s
-        how = f"signal {-code}" if code < 0 else f"exit code {code}"
-        self.tell(f"worker {worker.number} ended with {how} and is started again in {wait_s:g} s")
+        how = said("signal {number}", number=-code) if code < 0 else said("exit code {code}", code=code)
+        text = "worker {number} ended with {how} and is started again in {seconds} s"
+        self.tell(said(text, number=worker.number, how=how, seconds=f"{wait_s:g}"))
 
     def _forget(self, worker: _Worker) -> None:
         assert worker.process is not None
