@@ -31,6 +31,8 @@ _log = logging.getLogger(__name__)
 _INVENTORY_TTL_S = 15.0
 _READS_AT_ONCE = 4
 _KEEP_DAYS = 90
+_ANSWERS_FOR_S = 30
+_MOMENT_FOR_S = 0.5
 
 
 def ledger_name(source: SourceSettings) -> str:
@@ -71,6 +73,7 @@ class Analyst:
         self._ledger_problem = "" if home else "nothing is kept: no state folder is set"
         self._lock: anyio.Lock | None = None
         self._inventory: tuple[float, Fleet] | None = None
+        self._moment: tuple[float, tuple[int, str]] | None = None
 
     @property
     def simulated(self) -> bool:
@@ -172,6 +175,20 @@ class Analyst:
     async def status(self) -> SourceStatus:
         """How the source is."""
         return await (await self.source()).status()
+
+    async def moment(self) -> tuple[int, str]:
+        """What makes an answer old, beside its age: the source's clock has moved on, or its breaker."""
+        known = self.known_moment()
+        if known is None:
+            known = int(await self.now_s() // _ANSWERS_FOR_S), (await self.status()).breaker
+            self._moment = (time.monotonic(), known)
+        return known
+
+    def known_moment(self) -> tuple[int, str] | None:
+        """The same, if it was found out just now."""
+        if self._moment is None or time.monotonic() >= self._moment[0] + _MOMENT_FOR_S:
+            return None
+        return self._moment[1]
 
     async def condition(self) -> Condition:
         """Whether questions can be answered, for those who run this server; degraded still answers."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import cached_property
 from typing import Any
 
 import anyio
 from mcp.server.mcpserver import Context
-from mcp_types import CallToolResult, Icon, InputRequiredResult, TextContent, ToolAnnotations
+from mcp_types import CallToolResult, ContentBlock, Icon, InputRequiredResult, TextContent, ToolAnnotations
 from mcp_types import Tool as ListedTool
 from pydantic import BaseModel
 
@@ -21,9 +21,11 @@ from openmanager_kit.arguments import Arguments
 from openmanager_kit.failures import job_scope
 from openmanager_kit.injection import Injection
 from openmanager_kit.limits import Limits
+from openmanager_kit.plain import PlainResult
 from openmanager_kit.progress import Progress
 from openmanager_kit.schemas import Schema, outline
-from openmanager_kit.tools import Tool
+from openmanager_kit.sharing import Sharing
+from openmanager_kit.tools import Tool, state_of
 
 
 class Busy(FleetError):
@@ -103,9 +105,16 @@ class BoundTool:
         )
 
     async def run(
-        self, kwargs: dict[str, Any], ctx: Context[Any, Any], threads: anyio.CapacityLimiter, enter: Callable[[], Any]
+        self,
+        kwargs: dict[str, Any],
+        ctx: Context[Any, Any],
+        threads: anyio.CapacityLimiter,
+        enter: Callable[[], Any],
+        sharing: Sharing[CallToolResult | InputRequiredResult] | None = None,
     ) -> CallToolResult | InputRequiredResult:
         """Run with checked arguments.
+
+        With `sharing`, an equal call's answer is waited for, or taken while it is kept.
 
         Raises
         ------
@@ -114,13 +123,25 @@ class BoundTool:
         FleetError
             What the tool raised.
         """
+        asked = repr(sorted(kwargs.items())) if sharing is not None else ""
+        if sharing is not None and (known := getattr(state_of(ctx), "known_moment", None)) is not None:
+            kept = sharing.kept((self.tool.name, known(), asked))
+            if kept is not None:
+                return kept
         progress = Progress(ctx.report_progress)
+        report = progress.report if _is_request(ctx) else None
         use_threads(threads)
+
+        async def work() -> CallToolResult | InputRequiredResult:
+            async with enter():
+                return await self._call(kwargs, ctx)
+
         try:
-            async with job_scope(Job(progress.report if _is_request(ctx) else None)):
+            async with job_scope(Job(report)):
                 with anyio.move_on_after(self.tool.deadline_s):
-                    async with enter():
-                        return await self._call(kwargs, ctx)
+                    if sharing is None:
+                        return await work()
+                    return await sharing.get((self.tool.name, await _moment(ctx), asked), work, report)
         finally:
             progress.stop()
         raise DeadlineExceeded(
@@ -139,6 +160,12 @@ class BoundTool:
         return converted(result, structured=self._structured)
 
 
+async def _moment(ctx: Context[Any, Any]) -> Hashable:
+    """What else the answer depends on, as the server's state says."""
+    tell = getattr(state_of(ctx), "moment", None)
+    return None if tell is None else await tell()
+
+
 def _is_request(ctx: Context[Any, Any]) -> bool:
     try:
         return ctx.request_context is not None
@@ -154,7 +181,10 @@ def converted(result: Any, *, structured: bool = True) -> CallToolResult | Input
         case str():
             return _texts(result)
         case Answer():
-            return _texts(result.as_text(), result.structured() if structured else None)
+            text = result.as_text()
+            return (
+                PlainResult(content=_text(text), structured_content=result.structured()) if structured else _texts(text)
+            )
         case BaseModel():
             dumped = result.model_dump(mode="json", by_alias=True)
             return _texts(_compact(dumped), dumped if structured else None)
@@ -166,11 +196,23 @@ def converted(result: Any, *, structured: bool = True) -> CallToolResult | Input
 
 
 def _texts(text: str, structured: dict[str, Any] | None = None) -> CallToolResult:
-    return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=structured)
+    return CallToolResult(content=_text(text), structured_content=structured)
+
+
+def _text(text: str) -> list[ContentBlock]:
+    return [TextContent(type="text", text=text)]
 
 
 def _compact(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=str)
+
+
+def weight(result: CallToolResult | InputRequiredResult) -> int:
+    """Say how large a result is, roughly, in bytes: its structured content takes several times its text."""
+    if not isinstance(result, CallToolResult):
+        return 1000
+    texts = sum(len(block.text) for block in result.content if isinstance(block, TextContent))
+    return 1000 + texts * (8 if result.structured_content else 1)
 
 
 def refuse_if_too_large(result: CallToolResult | InputRequiredResult, limits: Limits) -> None:

@@ -32,7 +32,7 @@ class HttpSettings:
     token_env: str = ""
     sessions: bool = False
     body_bytes: int = 4 * 1024 * 1024
-    requests: int = 512
+    requests: int = 2048
     tls_cert: str = ""
     tls_key: str = ""
 

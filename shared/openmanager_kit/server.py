@@ -51,9 +51,10 @@ from openmanager_core.job import use_threads
 from openmanager_kit import cursors, failures, logs, plain
 from openmanager_kit import version as distribution_version
 from openmanager_kit.arguments import shown
-from openmanager_kit.calls import BoundTool, Busy, refuse_if_too_large
+from openmanager_kit.calls import BoundTool, Busy, refuse_if_too_large, weight
 from openmanager_kit.limits import Limits
 from openmanager_kit.schemas import Schema
+from openmanager_kit.sharing import Sharing
 from openmanager_kit.tools import DEADLINE_S, Tool
 from openmanager_kit.watchers import Call, Watcher, watched
 
@@ -63,7 +64,6 @@ if TYPE_CHECKING:
 Entry = TypeVar("Entry")
 
 PAGE_SIZE = 200
-_CLOSE_S = 0.5
 _LISTS: tuple[CacheableMethod, ...] = ("tools/list", "resources/list", "resources/templates/list", "prompts/list")
 LIST_HINTS: Mapping[CacheableMethod, CacheHint] = {method: CacheHint(ttl_ms=300_000) for method in _LISTS}
 """Lists change only when a server restarts: clients may keep them for five minutes."""
@@ -71,15 +71,6 @@ LIST_HINTS: Mapping[CacheableMethod, CacheHint] = {method: CacheHint(ttl_ms=300_
 Reference = PromptReference | ResourceTemplateReference
 Completer = Callable[[Reference, CompletionArgument, CompletionContext | None], Awaitable[Completion | None]]
 Lifespan = Callable[[MCPServer[Any]], AbstractAsyncContextManager[Any]]
-
-
-@asynccontextmanager
-async def _closing_the_state(server: MCPServer[Any]) -> AsyncIterator[Any]:
-    state = getattr(server, "state", None)
-    try:
-        yield state
-    finally:
-        await failures.aclose(state, _CLOSE_S)
 
 
 class OpenManagerServer(MCPServer[Any]):
@@ -127,6 +118,7 @@ class OpenManagerServer(MCPServer[Any]):
         self._outlines = outlines
         self._threads = anyio.CapacityLimiter(self.limits.threads)
         self._waiting = 0
+        self._sharing: Sharing[CallToolResult | InputRequiredResult] = Sharing(weight)
         self.room: Callable[[], Awaitable[None]] | None = None
         """Set by a transport: waits while its client is so far behind that answers pile up."""
         self.followable: Followable | None = None
@@ -141,11 +133,11 @@ class OpenManagerServer(MCPServer[Any]):
             super().__init__(
                 name,
                 cache_hints=LIST_HINTS if cache_hints is None else cache_hints,
-                lifespan=lifespan or _closing_the_state,
+                lifespan=lifespan or failures.closing_the_state,
                 version=distribution_version() if version is None else version,
                 **options,
             )
-        self._lowlevel_server.middleware.append(plain.untouched)
+        self._lowlevel_server.middleware += [plain.untouched, plain.ShapedLists().through]
         for tool in tools:
             self.add(tool)
 
@@ -265,7 +257,10 @@ class OpenManagerServer(MCPServer[Any]):
         try:
             async with watched(Call(self.name, bound.tool, arguments, ctx), self.watchers):
                 kwargs = bound.arguments.check(arguments)
-                result = await bound.run(kwargs, ctx, self._threads, partial(self._turn, bound))
+                sharing = self._sharing if bound.tool.shared else None
+                result = await bound.run(kwargs, ctx, self._threads, partial(self._turn, bound), sharing)
+                if sharing is not None and self.room is not None:
+                    await self.room()
                 refuse_if_too_large(result, self.limits)
                 return result
         except FleetError as exc:
@@ -298,6 +293,8 @@ class OpenManagerServer(MCPServer[Any]):
                 await self.room()
             yield
         finally:
+            if not bound.tool.read_only:
+                self._sharing.forget()
             bound.turn.release()
 
     # -- resources and prompts -------------------------------------------------------------------------------
@@ -369,7 +366,7 @@ class OpenManagerServer(MCPServer[Any]):
     ) -> ListToolsResult:
         seen = [tool for tool in await self.list_tools() if not self._hidden(tool.name)]
         page, after = self._page(seen, params, "tools")
-        return ListToolsResult(tools=page, next_cursor=after)
+        return ListToolsResult(tools=plain.ShapedLists.shape(page), next_cursor=after)
 
     async def _handle_list_resources(
         self, ctx: ServerRequestContext[Any, Any], params: PaginatedRequestParams | None

@@ -164,7 +164,7 @@ TABLE: tuple[Setting, ...] = (
         "OPENMANAGER_HTTP_BODY_BYTES", low=1024, high=2**30,
     ),
     Setting(
-        "http.requests", "int", 512, "Requests in progress at a time", "--http-requests", "OPENMANAGER_HTTP_REQUESTS",
+        "http.requests", "int", 2048, "Requests in progress at a time", "--http-requests", "OPENMANAGER_HTTP_REQUESTS",
         low=1, high=100_000,
     ),
     Setting(

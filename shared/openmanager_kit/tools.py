@@ -33,6 +33,9 @@ class Tool:
         Changes what everybody sees or may do; over HTTP it needs the role admin.
     meta
         The tool's ``_meta`` in the list.
+    shared
+        Whether equal calls may get one answer, a few seconds old at most; see `sharing`. Its answer may depend on
+        nothing but its arguments, the server's state, and the ``moment()`` that the state gives.
     """
 
     fn: Callable[..., Any]
@@ -47,6 +50,7 @@ class Tool:
     aliases: tuple[str, ...] = ()
     configures: bool = False
     meta: dict[str, Any] | None = field(default=None, hash=False, compare=False)
+    shared: bool = False
 
     def __post_init__(self) -> None:
         if self.deadline_s <= 0:
@@ -57,7 +61,14 @@ class Tool:
         return replace(self, aliases=(*self.aliases, *names))
 
 
-def reads(fn: Callable[..., Any], title: str, *, deadline_s: float = DEADLINE_S, open_world: bool = False) -> Tool:
+def reads(
+    fn: Callable[..., Any],
+    title: str,
+    *,
+    deadline_s: float = DEADLINE_S,
+    open_world: bool = False,
+    shared: bool = False,
+) -> Tool:
     """Declare a tool that changes nothing."""
     return Tool(
         fn=fn,
@@ -68,6 +79,7 @@ def reads(fn: Callable[..., Any], title: str, *, deadline_s: float = DEADLINE_S,
         idempotent=True,
         open_world=open_world,
         deadline_s=deadline_s,
+        shared=shared,
     )
 
 

@@ -13,13 +13,19 @@ def test_the_demo_answers_every_question(tmp_path: Path) -> None:
     done = served.run(tmp_path, ["demo"])
     assert done.returncode == 0, done.stderr
     for words in (
-        "Connected over stdio, 17 tools",
+        "Connected over stdio, ",
+        "6 of 6: shadcn-ui",
+        "Look at the database first.",
+        "Made an empty repository",
+        "thoughtHistoryLength",
+        "npx shadcn@latest add @shadcn/button",
         "slow_dependency on cluster database-production",
         "It crosses 90 %",
         "1. ",
     ):
         assert words in done.stdout
     assert "internal error" not in done.stdout
+    assert not list(tmp_path.iterdir()), "the demo keeps its state to itself"
 
 
 @pytest.mark.parametrize("form", ["terminal", "markdown", "json"])

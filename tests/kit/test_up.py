@@ -3,79 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import signal
-import subprocess
-import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import anyio
 import httpx2
 import psutil
 import pytest
 import served
 from mcp.client import Client
+from served_up import until, up
 
 ERAS = ("legacy", "2026-07-28")
-
-
-@dataclass
-class Up:
-    """A running service."""
-
-    url: str
-    process: subprocess.Popen[str]
-    lines: list[str] = field(default_factory=list)
-
-    @property
-    def base(self) -> str:
-        return self.url.removesuffix("/mcp")
-
-    def workers(self) -> list[psutil.Process]:
-        return psutil.Process(self.process.pid).children()
-
-    def get(self, path: str) -> httpx2.Response:
-        return httpx2.get(f"{self.base}{path}", timeout=20, trust_env=False)
-
-
-@contextlib.contextmanager
-def up(home: Path, *words: str, config: str = "development") -> Iterator[Up]:
-    """Run ``openmanager up`` on a free port."""
-    home.mkdir(parents=True, exist_ok=True)
-    process = subprocess.Popen(
-        served.command("up", "--config", config, "--port", "0", "--servers", "5", *words),
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-        env=served.environment(home),
-    )  # fmt: skip
-    assert process.stderr is not None
-    before: list[str] = []
-    line = process.stderr.readline()
-    while line and "listens on" not in line:
-        before.append(line)
-        line = process.stderr.readline()
-    running = Up(line.split()[-1] if line else "", process)
-    reader = threading.Thread(target=lambda: running.lines.extend(process.stderr or ()), daemon=True)
-    reader.start()
-    try:
-        assert line.startswith("openmanager listens on http://127.0.0.1:"), (before, line)
-        yield running
-    finally:
-        if process.poll() is None:
-            process.terminate()
-        process.wait(10)
-        reader.join(10)
-        process.stderr.close()
-
-
-async def until(happens: Callable[[], bool], within_s: float = 20) -> None:
-    """Wait until something is so."""
-    with anyio.fail_after(within_s):
-        while not happens():  # noqa: ASYNC110 - another process has no event of ours to set
-            await anyio.sleep(0.05)
 
 
 @pytest.mark.anyio
@@ -169,6 +109,7 @@ async def test_nothing_stays_behind_when_it_is_killed(tmp_path: Path) -> None:
     [
         (["--workers", "0"], "--workers must be from 1 to 64, got 0"),
         (["--workers", "2", "--http-sessions"], "http.sessions needs --workers 1"),
+        (["--patience", "0.5"], "--patience must be from 2 to 3600 seconds, got 0.5"),
         (["--port", "70000"], "http.port"),
         (["--host", "0.0.0.0"], "http.token_env"),
         (["--config", "nowhere"], "there is no profile 'nowhere'"),

@@ -26,7 +26,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "audit": ("openmanager_kit.cli.audit", "Show who called what over HTTP, and verify that nothing is missing"),
     "backup": ("openmanager_kit.cli.backup", "Copy all state into one checked file, also while it is in use"),
     "restore": ("openmanager_kit.cli.restore", "Put back a backup, or an MCP client's configuration as it was"),
-    "demo": ("openmanager_local.demo", "Break a simulated fleet and analyse it through MCP, as make run does"),
+    "demo": (
+        "openmanager_kit.cli.demo",
+        "Ask every server of the development profile something, then analyse a broken fleet (make run)",
+    ),
     "report": ("openmanager_local.report_command", "Report on the fleet: terminal, Markdown or JSON"),
     "shadcn": ("openmanager_shadcn.mirror", "Fill the cache of the shadcn-ui server ahead: shadcn mirror"),
     "index": ("openmanager_search.index_command", "Make a folder findable for search, without a network"),

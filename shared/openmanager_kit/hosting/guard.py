@@ -6,6 +6,7 @@ Every route is behind it. The SDK's own checks cover its endpoint only, and fall
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
 from contextlib import nullcontext
 from typing import Any
@@ -17,6 +18,7 @@ from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
 from openmanager_core.errors import FleetError
 from openmanager_kit.access.entrance import Entrance, Refusal, bearer
 from openmanager_kit.access.oauth import METADATA
+from openmanager_kit.hosting.impatience import GONE
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -25,6 +27,8 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+QUICK = "openmanager.quick"
+"""In a request's scope: only its answer is wanted, and the request is cancelled when its client leaves."""
 _OPEN_PATHS = ("/healthz",)
 _SMALL = 64 * 1024
 _LOOK_AGAIN_S = 1.0
@@ -46,8 +50,8 @@ class Guard:
         Awaited when the application has ended.
     body_bytes, body_s
         Largest request body and the time it may take to arrive.
-    requests
-        Requests in progress at a time; more are told to come back.
+    requests, share
+        Requests in progress at a time, and the part of them that one path may take; more are told to come back.
     post_only
         Refuse anything but POST, where there are no sessions to open a stream for, except for `readable` paths.
     """
@@ -62,7 +66,8 @@ class Guard:
         on_close: Callable[[], Awaitable[None]] | None = None,
         body_bytes: int = 4 * 1024 * 1024,
         body_s: float = 20.0,
-        requests: int = 512,
+        requests: int = 2048,
+        share: float = 1.0,
         post_only: bool = True,
         readable: Collection[str] = (),
     ) -> None:
@@ -78,6 +83,8 @@ class Guard:
         self._post_only = post_only
         self._readable = frozenset(readable)
         self._in_progress = 0
+        self._most_of_a_path = max(1, int(requests * share))
+        self._paths: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -92,11 +99,20 @@ class Guard:
         if self._in_progress >= self._requests:
             await _answer(send, 503, f"{self._in_progress} requests are in progress already", [(b"retry-after", b"1")])
             return
+        path = scope["path"]
+        if self._paths[path] >= self._most_of_a_path:
+            text = f"{self._paths[path]} requests are in progress at this path already"
+            await _answer(send, 503, text, [(b"retry-after", b"1")])
+            return
         self._in_progress += 1
+        self._paths[path] += 1
         try:
             await self._enter(scope, receive, send)
         finally:
             self._in_progress -= 1
+            self._paths[path] -= 1
+            if not self._paths[path]:  # paths are the clients' to choose
+                del self._paths[path]
 
     async def _enter(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Ask for the token where one is wanted, and keep looking whether it is still valid."""
@@ -202,7 +218,17 @@ class Guard:
         if check:
             await _answer(send, 400, "Parse error: an object names a key twice", code=-32700)
             return
-        await self._app(scope, _replay(body, receive), send)
+        gone = scope.get(GONE)
+        if gone is None or any(word in body for word in _TOLD_MEANWHILE):
+            await self._app(scope, _replay(body, receive), send)
+            return
+        scope[QUICK] = True
+        with anyio.CancelScope() as answering:
+            gone.append(answering.cancel)
+            try:
+                await self._app(scope, _replay(body, receive), send)
+            finally:
+                gone.remove(answering.cancel)
 
     async def _body(self, receive: Receive) -> bytes | None:
         """Collect the body, one byte more than allowed at most; None if the client leaves meanwhile."""
@@ -218,6 +244,8 @@ class Guard:
 
 
 _CLOSE = [(b"connection", b"close")]
+_TOLD_MEANWHILE = (b"progressToken", b"logLevel", b"subscriptions/listen")
+"""A body without these words wants nothing but its answer."""
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

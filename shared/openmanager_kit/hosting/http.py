@@ -8,6 +8,7 @@ cancel a call by a message; without, closing the reply stream does it.
 
 from __future__ import annotations
 
+import copy
 import json
 import socket
 import sys
@@ -17,7 +18,9 @@ from typing import Any
 
 import anyio
 from mcp.server.mcpserver import MCPServer
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from starlette.applications import Starlette
 
 from openmanager_core.errors import ConfigError
@@ -25,8 +28,10 @@ from openmanager_kit.access.assembly import Access
 from openmanager_kit.hosting.binding import base_url, bound, check_tls
 from openmanager_kit.hosting.guard import (
     LOOPBACK,
+    QUICK,
     App,
     Guard,
+    Message,
     Receive,
     Scope,
     Send,
@@ -34,6 +39,7 @@ from openmanager_kit.hosting.guard import (
     loopback_origins,
 )
 from openmanager_kit.hosting.leaving import Leaving, on_signals
+from openmanager_kit.plain import Pieces
 from openmanager_kit.profile import HttpSettings
 from openmanager_kit.server import OpenManagerServer
 
@@ -41,6 +47,9 @@ PATH = "/mcp"
 _MOST_SESSIONS = 1000
 _SESSION_IDLE_S = 600.0
 _LARGEST_HEAD = 32 * 1024
+_ACCEPTED_AT_ONCE = 4
+"""Connections taken in one turn of the loop: with as many as wait, one worker would take them all."""
+_QUEUE = 2048
 
 
 def http_app(server: OpenManagerServer, settings: HttpSettings, access: Access | None = None) -> App:
@@ -82,7 +91,7 @@ def check_reach(settings: HttpSettings, access: Access) -> None:
 def endpoint(server: MCPServer[Any], settings: HttpSettings, path: str) -> Starlette:
     """Serve one server at a path, unguarded; its lifespan has to be entered."""
     # The guard checks Host and Origin on every route; the SDK would only look at its own.
-    return server.streamable_http_app(
+    app = server.streamable_http_app(
         streamable_http_path=path,
         stateless_http=not settings.sessions,
         max_sessions=_MOST_SESSIONS,
@@ -90,12 +99,67 @@ def endpoint(server: MCPServer[Any], settings: HttpSettings, path: str) -> Starl
         max_request_body_size=settings.body_bytes,
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
+    manager = server.session_manager
+    manager.asgi_app = _Choice(manager, manager.asgi_app)  # type: ignore[assignment]
+    return app
+
+
+class _Choice:
+    """Answers in plain JSON where nothing is told meanwhile: an event stream needs two tasks more for each call."""
+
+    def __init__(self, manager: StreamableHTTPSessionManager, usual: App) -> None:
+        self._manager = manager
+        self._usual = usual
+        self._plain: StreamableHTTPSessionManager | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not (scope.get(QUICK) and _is_modern(scope)):
+            await self._usual(scope, receive, send)
+            return
+        if self._plain is None:  # it runs by now, with everything that a request needs
+            self._plain = copy.copy(self._manager)
+            self._plain.json_response = True
+        pieces = Pieces()
+        with pieces.wanted():
+            await self._plain._handle_request(scope, receive, _completing(pieces, send))
+
+
+def _completing(pieces: Pieces, send: Send) -> Send:
+    """Put what was written down before into a reply; it comes as one start and one body."""
+    held: list[Message] = []
+
+    async def complete(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            held.append(message)
+            return
+        start = held.pop()
+        body = message["body"]
+        if pieces:
+            body = pieces.put_in(body)
+            headers = [pair for pair in start["headers"] if pair[0] != b"content-length"]
+            start = {**start, "headers": [*headers, (b"content-length", b"%d" % len(body))]}
+        await send(start)
+        await send({**message, "body": body})
+
+    return complete
+
+
+def _is_modern(scope: Scope) -> bool:
+    return any(
+        name == b"mcp-protocol-version" and value.decode("latin-1") not in HANDSHAKE_PROTOCOL_VERSIONS
+        for name, value in scope["headers"]
+    )
 
 
 def guarded(
-    app: App, settings: HttpSettings, access: Access, endpoints: Collection[str], readable: Collection[str] = ()
+    app: App,
+    settings: HttpSettings,
+    access: Access,
+    endpoints: Collection[str],
+    readable: Collection[str] = (),
+    share: float = 1.0,
 ) -> Guard:
-    """Put the guard in front; `readable` are the paths that may be got without a session."""
+    """Put the guard in front; `readable` are the paths that may be got without a session, `share` as in `Guard`."""
     beyond = settings.host not in LOOPBACK
     return Guard(
         app,
@@ -105,6 +169,7 @@ def guarded(
         on_close=access.aclose,
         body_bytes=settings.body_bytes,
         requests=settings.requests,
+        share=share,
         post_only=not settings.sessions,
         readable=readable,
     )
@@ -158,6 +223,8 @@ async def run_app(
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets=sockets)
+            for listening in sockets or ():
+                listening.listen(_QUEUE)
             tell()
 
     config = uvicorn.Config(
@@ -174,6 +241,7 @@ async def run_app(
         timeout_graceful_shutdown=1,
         ssl_certfile=settings.tls_cert or None,
         ssl_keyfile=settings.tls_key or None,
+        backlog=_ACCEPTED_AT_ONCE,
     )
     await Quiet(config).serve(sockets=[sock])
 

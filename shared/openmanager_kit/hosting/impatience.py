@@ -1,19 +1,28 @@
-"""HTTP connections that must send a whole request head soon: uvicorn itself waits for ever."""
+"""HTTP connections that must send a whole request head soon, and that tell at once when their client has gone."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+GONE = "openmanager.gone"
+"""In a request's scope: a list of what to call when the client leaves before its answer."""
+
 
 class ImpatientProtocol(H11Protocol):
-    """Closes a connection whose next request head takes longer than `head_s` from its first byte."""
+    """Closes a connection whose next request head takes longer than `head_s` from its first byte.
+
+    Uvicorn itself waits for ever; and it tells of a client that has gone only to who awaits the next message,
+    which takes every request a task more.
+    """
 
     head_s = 10.0
     _head_timer: asyncio.TimerHandle | None = None
+    _gone: list[Callable[[], None]] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start waiting for the first head."""
@@ -23,15 +32,20 @@ class ImpatientProtocol(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Take bytes; wait on while they do not complete a head."""
         super().data_received(data)
+        scope: dict[str, Any] | None = self.scope  # type: ignore[assignment]
+        if scope is not None and GONE not in scope:  # its task has not begun
+            self._gone = scope[GONE] = []
         if self.conn.their_state is h11.IDLE:
             self._wait_for_head()
         else:
             self._stop_waiting()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop waiting."""
+        """Stop waiting, and tell."""
         self._stop_waiting()
         super().connection_lost(exc)
+        for tell in self._gone or ():
+            tell()
 
     def on_response_complete(self) -> Any:
         """Leave an idle connection to uvicorn's own keep-alive timer."""

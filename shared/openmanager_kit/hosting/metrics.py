@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cache, partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -67,16 +68,19 @@ class Metrics:
             member.server.watchers.insert(0, self._watcher(member.name))
 
     def _watcher(self, server: str) -> Callable[[Call], AbstractAsyncContextManager[None]]:
+        gauge = self._in_progress.labels(server)
+        calls = cache(partial(self._calls.labels, server))  # a counter is asked for by tool and outcome: a bounded lot
+        seconds = cache(partial(self._seconds.labels, server))
+
         @asynccontextmanager
         async def look(call: Call) -> AsyncIterator[None]:
-            gauge = self._in_progress.labels(server)
             gauge.inc()
             try:
                 yield
             finally:
                 gauge.dec()
-                self._calls.labels(server, call.tool.name, call.outcome or "cancelled").inc()
-                self._seconds.labels(server, call.tool.name).observe(call.seconds)
+                calls(call.tool.name, call.outcome or "cancelled").inc()
+                seconds(call.tool.name).observe(call.seconds)
 
         return look
 

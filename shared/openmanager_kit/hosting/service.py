@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import anyio
-from starlette.applications import Starlette
 
 from openmanager_kit import version
 from openmanager_kit.access.assembly import Access
@@ -24,6 +23,8 @@ from openmanager_kit.hosting.readiness import Readiness
 from openmanager_kit.profile import HttpSettings
 from openmanager_kit.server import OpenManagerServer
 
+_SHARE = 0.75
+"""Of all requests in progress, what one path may take: a flood of one server leaves room for the others."""
 _READABLE = ("/healthz", "/readyz", "/metrics")
 _log = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ class Service:
         self._settings = settings
         self._metrics = metrics
         self._readiness = Readiness(gateway.members)
-        self._apps: dict[str, Starlette] = {}
+        self._apps: dict[str, Any] = {}
         self._members = {f"/{member.name}{PATH}": member for member in gateway.members}
         self._group: anyio.abc.TaskGroup | None = None
         access.protect(gateway)
@@ -104,7 +105,7 @@ class Service:
         app = endpoint(server, self._settings, path)
         try:
             async with app.router.lifespan_context(app):
-                self._apps[path] = app
+                self._apps[path] = server.session_manager.asgi_app  # the path is known: no router has to find it
                 task_status.started()
                 await anyio.sleep_forever()
         finally:
@@ -129,7 +130,7 @@ def service_app(gateway: Gateway, settings: HttpSettings, access: Access, metric
     """
     check_reach(settings, access)
     endpoints = [PATH, *(f"/{member.name}{PATH}" for member in gateway.members)]
-    return guarded(Service(gateway, settings, metrics, access), settings, access, endpoints, _READABLE)
+    return guarded(Service(gateway, settings, metrics, access), settings, access, endpoints, _READABLE, _SHARE)
 
 
 async def _json(send: Send, status: int, content: dict[str, Any], retry: bool = False) -> None:

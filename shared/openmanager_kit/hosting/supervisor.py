@@ -57,6 +57,8 @@ class Supervisor:
     ----------
     tell
         Called with a line when the first worker is ready, and when one had to be started again.
+    still_s
+        A worker whose event loop has not turned for so long is ended.
     """
 
     sock: socket.socket
@@ -65,6 +67,7 @@ class Supervisor:
     url: str
     tell: Callable[[str], None]
     environ: Mapping[str, str]
+    still_s: float = STILL_S
     clock: Callable[[], float] = time.monotonic
     _stopping: int = 0
     _told: bool = False
@@ -157,7 +160,7 @@ class Supervisor:
 
     def _check(self, worker: _Worker, now: float) -> None:
         """End a worker that has gone quiet; its exit is seen in the next round."""
-        patience = STILL_S if worker.ready else START_S
+        patience = self.still_s if worker.ready else START_S
         if now - worker.heard_s > patience:
             self.tell(
                 said(

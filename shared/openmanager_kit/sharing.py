@@ -1,0 +1,152 @@
+"""One answer for equal calls: while it is being made everybody who asks the same waits for it, and it is kept briefly.
+
+A crowd that asks how the fleet is costs one look at the fleet. An answer is kept for as long as a few makings of it
+take, so making answers never takes more than a small part of the machine, and a cheap one is always fresh.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from openmanager_core.errors import JobCancelled
+from openmanager_core.job import Job, current_job
+
+T = TypeVar("T")
+Listener = Callable[[float, str], None]
+
+LONGEST_S = 30.0
+TIMES_ITS_COST = 20.0
+MOST_KEPT = 64
+MOST_WEIGHT = 4_000_000
+
+
+@dataclass(eq=False, slots=True)
+class _Flight(Generic[T]):
+    """An answer in the making, and who waits for it."""
+
+    job: Job
+    task: asyncio.Task[T] | None = None
+    waiting: list[Listener | None] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept(Generic[T]):
+    answer: T
+    until_s: float
+    weight: int
+
+
+class Sharing(Generic[T]):
+    """Answers of one server, by what was asked.
+
+    Parameters
+    ----------
+    weigh
+        How much memory an answer takes, roughly, in bytes; `MOST_WEIGHT` are kept together.
+    """
+
+    def __init__(self, weigh: Callable[[T], int], *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._weigh = weigh
+        self._clock = clock
+        self._flights: dict[Hashable, _Flight[T]] = {}
+        self._kept: OrderedDict[Hashable, _Kept[T]] = OrderedDict()
+        self._weight = 0
+        self.hits = 0
+
+    def forget(self) -> None:
+        """Something was changed: what is kept and what is being made is for nobody who asks from now on."""
+        self._kept.clear()
+        self._weight = 0
+        self._flights.clear()
+
+    def kept(self, key: Hashable) -> T | None:
+        """Give the answer to `key` if it is kept."""
+        kept = self._kept.get(key)
+        if kept is None or self._clock() >= kept.until_s:
+            return None
+        self.hits += 1
+        return kept.answer
+
+    async def get(self, key: Hashable, make: Callable[[], Awaitable[T]], listener: Listener | None = None) -> T:
+        """Give the answer to `key`: kept, in the making, or made now.
+
+        `make` runs as a job of its own, which ends when nobody waits for it any more; `listener` hears its progress.
+        """
+        kept = self.kept(key)
+        if kept is not None:
+            return kept
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = self._begin(key, make)
+        else:
+            self.hits += 1
+        assert flight.task is not None
+        flight.waiting.append(listener)
+        try:
+            await asyncio.wait([flight.task])
+        finally:
+            flight.waiting.remove(listener)
+            if not flight.waiting and not flight.task.done():
+                self._leave(key, flight)
+                flight.job.cancel()
+                flight.task.cancel()
+        if flight.task.cancelled():
+            raise JobCancelled
+        return flight.task.result()
+
+    def _begin(self, key: Hashable, make: Callable[[], Awaitable[T]]) -> _Flight[T]:
+        flight: _Flight[T] = _Flight(Job())
+
+        def report(done_ratio: float, note: str) -> None:
+            for listener in tuple(flight.waiting):
+                if listener is not None:
+                    with suppress(RuntimeError):  # whoever it belonged to has just gone
+                        listener(done_ratio, note)
+
+        flight.job = Job(report)
+        flight.task = asyncio.get_running_loop().create_task(self._fly(key, make, flight))
+        flight.task.add_done_callback(_heard)
+        self._flights[key] = flight
+        return flight
+
+    async def _fly(self, key: Hashable, make: Callable[[], Awaitable[T]], flight: _Flight[T]) -> T:
+        current_job.set(flight.job)
+        begun = self._clock()
+        try:
+            answer = await make()
+            if self._flights.get(key) is flight:
+                now = self._clock()
+                self._keep(key, answer, now + min(LONGEST_S, TIMES_ITS_COST * (now - begun)))
+            return answer
+        finally:
+            flight.job.cancel()  # its threads, if it was stopped
+            self._leave(key, flight)
+
+    def _leave(self, key: Hashable, flight: _Flight[T]) -> None:
+        if self._flights.get(key) is flight:
+            del self._flights[key]
+
+    def _keep(self, key: Hashable, answer: T, until_s: float) -> None:
+        self._drop(key)
+        kept = _Kept(answer, until_s, self._weigh(answer))
+        self._kept[key] = kept
+        self._weight += kept.weight
+        while self._kept and (len(self._kept) > MOST_KEPT or self._weight > MOST_WEIGHT):
+            self._drop(next(iter(self._kept)))
+
+    def _drop(self, key: Hashable) -> None:
+        old = self._kept.pop(key, None)
+        if old is not None:
+            self._weight -= old.weight
+
+
+def _heard(task: asyncio.Task[T]) -> None:
+    """Look at how it ended, so that nobody complains that nobody did."""
+    if not task.cancelled():
+        task.exception()
