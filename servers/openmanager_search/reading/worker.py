@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import Any, BinaryIO
 
 MOST_MEMORY_BYTES = 2 * 1024**3
@@ -90,8 +91,8 @@ def _peak_kib() -> int:
     """Give the most memory that this process has had, as far as the system tells."""
     try:
         # Not getrusage: on Linux that starts with what the process that started us has had.
-        with open("/proc/self/status", encoding="ascii", errors="replace") as status:
-            return next((int(line.split()[1]) for line in status if line.startswith("VmHWM:")), 0)
+        told = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+        return next((int(line.split()[1]) for line in told.splitlines() if line.startswith("VmHWM:")), 0)
     except OSError:
         pass
     try:

@@ -24,8 +24,6 @@ HELP: dict[str, str] = {
     "Write the servers of a profile into an MCP client's configuration":
         "프로파일의 서버들을 MCP 클라이언트 설정에 기록",
     "Take our servers out of an MCP client's configuration": "MCP 클라이언트 설정에서 우리 서버를 제거",
-    "Break a simulated fleet and analyse it through MCP, as make run does":
-        "시뮬레이션 플릿에 장애를 내고 MCP로 분석 (make run과 같음)",
     "Report on the fleet: terminal, Markdown or JSON": "플릿 보고서: 터미널, Markdown, JSON",
     "Fill the cache of the shadcn-ui server ahead: shadcn mirror":
         "shadcn-ui 서버의 캐시를 미리 채움: shadcn mirror",
@@ -197,4 +195,8 @@ HELP: dict[str, str] = {
     "Keep a trail of the tool calls of everybody who shows a token":
         "토큰을 보이는 모든 호출자의 도구 호출을 기록",
     "Days that the trail keeps": "기록을 보관하는 일수",
+    "Ask every server of the development profile something, then analyse a broken fleet (make run)":
+        "development 프로파일의 모든 서버에 물어본 뒤 장애가 난 플릿을 분석 (make run)",
+    "a process that stands still for so long is ended and started again (default: 30)":
+        "이 시간(초) 동안 멈춰 있는 프로세스는 끝내고 다시 시작 (기본값: 30)",
 }  # fmt: skip
