@@ -57,8 +57,8 @@ READING_TOOLS: tuple[Tool, ...] = (
 )
 
 SIMULATOR_TOOLS: tuple[Tool, ...] = (
-    writes(inject_fault, "Inject a fault"),
-    writes(clear_faults, "Clear faults", destructive=True, idempotent=True),
+    writes(inject_fault, "Inject a fault", configures=True),
+    writes(clear_faults, "Clear faults", destructive=True, idempotent=True, configures=True),
 )
 """Listed only where the fleet is simulated."""
 

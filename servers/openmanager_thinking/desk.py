@@ -11,10 +11,12 @@ import hashlib
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+from mcp.server.auth.middleware.auth_context import get_access_token
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.resolve import Resolve
 
 from openmanager_core.errors import InvalidRequest, NotAllowed
+from openmanager_kit.access.roles import principal_of
 from openmanager_kit.tools import state_of
 from openmanager_thinking.lookups import ANYBODY
 from openmanager_thinking.store import Store
@@ -87,6 +89,9 @@ def owner_of(request: Any) -> str:
     """Name the owner of the chains of a request: the user, a token by its hash, or nobody."""
     if request is None:
         return LOCAL
+    shown = get_access_token()
+    if shown is not None:  # checked at the door; who it stands for stays the same when the token is renewed
+        return "principal " + hashlib.sha256(principal_of(shown).id.encode("utf-8", "surrogatepass")).hexdigest()
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     token = token.strip()
     if scheme.lower() != "bearer" or len(token) < _SHORTEST_TOKEN:

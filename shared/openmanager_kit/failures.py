@@ -15,6 +15,7 @@ from openmanager_core.errors import DeadlineExceeded, FleetError, NotFound
 from openmanager_core.job import Job, current_job
 
 T = TypeVar("T")
+_CLOSE_S = 0.5
 
 _log = logging.getLogger(__name__)
 
@@ -99,3 +100,13 @@ async def aclose(state: Any, within_s: float) -> None:
             _log.exception("closing %s failed", type(state).__name__)
     if scope.cancelled_caught:
         _log.warning("closing %s took longer than %g s", type(state).__name__, within_s)
+
+
+@asynccontextmanager
+async def closing_the_state(server: Any) -> AsyncIterator[Any]:
+    """Give a server's state, and close it when the server ends."""
+    state = getattr(server, "state", None)
+    try:
+        yield state
+    finally:
+        await aclose(state, _CLOSE_S)

@@ -33,6 +33,23 @@ class HttpSettings:
     sessions: bool = False
     body_bytes: int = 4 * 1024 * 1024
     requests: int = 2048
+    tls_cert: str = ""
+    tls_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AccessSettings:
+    """The ``[access]`` section; each field as in the settings table."""
+
+    tokens: bool = False
+    issuer: str = ""
+    audience: str = ""
+    jwks_url: str = ""
+    requests: int = 64
+    calls_per_minute: int = 1200
+    calls_per_tool_per_minute: int = 600
+    audit: bool = True
+    audit_days: int = 365
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +96,7 @@ class Profile:
     file: Path
     source: SourceSettings = field(default_factory=SourceSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
+    access: AccessSettings = field(default_factory=AccessSettings)
     limits: Limits = field(default_factory=Limits)
     home: Path = Path()
     log_level: str = "WARNING"
@@ -121,6 +139,7 @@ def load_profile(name_or_path: str, flags: Mapping[str, Any], environ: Mapping[s
         file=file,
         source=SourceSettings(**source),
         http=HttpSettings(**_part(chosen, "http")),
+        access=AccessSettings(**_part(chosen, "access")),
         limits=Limits(**_part(chosen, "limits")),
         home=_home(chosen["state.home"].value),
         log_level=chosen["log.level"].value,

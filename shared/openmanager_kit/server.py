@@ -64,7 +64,6 @@ if TYPE_CHECKING:
 Entry = TypeVar("Entry")
 
 PAGE_SIZE = 200
-_CLOSE_S = 0.5
 _LISTS: tuple[CacheableMethod, ...] = ("tools/list", "resources/list", "resources/templates/list", "prompts/list")
 LIST_HINTS: Mapping[CacheableMethod, CacheHint] = {method: CacheHint(ttl_ms=300_000) for method in _LISTS}
 """Lists change only when a server restarts: clients may keep them for five minutes."""
@@ -72,15 +71,6 @@ LIST_HINTS: Mapping[CacheableMethod, CacheHint] = {method: CacheHint(ttl_ms=300_
 Reference = PromptReference | ResourceTemplateReference
 Completer = Callable[[Reference, CompletionArgument, CompletionContext | None], Awaitable[Completion | None]]
 Lifespan = Callable[[MCPServer[Any]], AbstractAsyncContextManager[Any]]
-
-
-@asynccontextmanager
-async def _closing_the_state(server: MCPServer[Any]) -> AsyncIterator[Any]:
-    state = getattr(server, "state", None)
-    try:
-        yield state
-    finally:
-        await failures.aclose(state, _CLOSE_S)
 
 
 class OpenManagerServer(MCPServer[Any]):
@@ -135,13 +125,15 @@ class OpenManagerServer(MCPServer[Any]):
         """Set by `following.serve_subscriptions`: who looks at what clients follow."""
         self.watchers: list[Watcher] = []
         """See each call of a tool; the first is the outermost."""
+        self.may_see: Callable[[Tool], bool] | None = None
+        """Set where callers differ: which tools the one who asks finds in the list."""
         self._bound: dict[str, BoundTool] = {}
         self._aliases: dict[str, str] = {}
         with logs.left_alone():
             super().__init__(
                 name,
                 cache_hints=LIST_HINTS if cache_hints is None else cache_hints,
-                lifespan=lifespan or _closing_the_state,
+                lifespan=lifespan or failures.closing_the_state,
                 version=distribution_version() if version is None else version,
                 **options,
             )
@@ -237,6 +229,10 @@ class OpenManagerServer(MCPServer[Any]):
 
     def _find(self, name: str) -> BoundTool | None:
         return self._bound.get(self._aliases.get(name, name))
+
+    def _hidden(self, name: str) -> bool:
+        bound = self._find(name)
+        return self.may_see is not None and bound is not None and not self.may_see(bound.tool)
 
     # -- calls -----------------------------------------------------------------------------------------------
 
@@ -368,7 +364,8 @@ class OpenManagerServer(MCPServer[Any]):
     async def _handle_list_tools(
         self, ctx: ServerRequestContext[Any, Any], params: PaginatedRequestParams | None
     ) -> ListToolsResult:
-        page, after = self._page(await self.list_tools(), params, "tools")
+        seen = [tool for tool in await self.list_tools() if not self._hidden(tool.name)]
+        page, after = self._page(seen, params, "tools")
         return ListToolsResult(tools=plain.ShapedLists.shape(page), next_cursor=after)
 
     async def _handle_list_resources(

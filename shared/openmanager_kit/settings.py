@@ -168,6 +168,47 @@ TABLE: tuple[Setting, ...] = (
         low=1, high=100_000,
     ),
     Setting(
+        "http.tls_cert", "path", "", "Certificate chain (PEM), to serve https; goes with http.tls_key", "--tls-cert",
+        "OPENMANAGER_TLS_CERT",
+    ),
+    Setting("http.tls_key", "path", "", "Private key of that certificate (PEM)", "--tls-key", "OPENMANAGER_TLS_KEY"),
+    Setting(
+        "access.tokens", "bool", False, "HTTP: take the tokens that openmanager token create makes", "--access-tokens",
+        "OPENMANAGER_ACCESS_TOKENS",
+    ),
+    Setting(
+        "access.issuer", "text", "", "HTTP: take the access tokens of this OAuth issuer", "--issuer",
+        "OPENMANAGER_ISSUER",
+    ),
+    Setting(
+        "access.audience", "text", "",
+        "OAuth: what the tokens must be meant for, best the public address, as https://ops.example.com", "--audience",
+        "OPENMANAGER_AUDIENCE",
+    ),
+    Setting(
+        "access.jwks_url", "text", "", "OAuth: where the issuer's public keys are", "--jwks-url", "OPENMANAGER_JWKS_URL"
+    ),
+    Setting(
+        "access.requests", "int", 64, "Requests in progress at a time for each token's holder", "--requests-each",
+        "OPENMANAGER_REQUESTS_EACH", low=1, high=100_000,
+    ),
+    Setting(
+        "access.calls_per_minute", "int", 1200, "Tool calls a minute for each token's holder (0: any number)",
+        "--calls-per-minute", "OPENMANAGER_CALLS_PER_MINUTE", low=0, high=10_000_000,
+    ),
+    Setting(
+        "access.calls_per_tool_per_minute", "int", 600, "The same for each tool (0: any number)",
+        "--calls-per-tool-per-minute", "OPENMANAGER_CALLS_PER_TOOL_PER_MINUTE", low=0, high=10_000_000,
+    ),
+    Setting(
+        "access.audit", "bool", True, "Keep a trail of the tool calls of everybody who shows a token", "--audit",
+        "OPENMANAGER_AUDIT",
+    ),
+    Setting(
+        "access.audit_days", "int", 365, "Days that the trail keeps", "--audit-days", "OPENMANAGER_AUDIT_DAYS",
+        low=1, high=36_500,
+    ),
+    Setting(
         "state.home", "path", "", "Folder of what is kept (default: the platform's data folder)", "--home",
         "OPENMANAGER_HOME",
     ),

@@ -29,6 +29,8 @@ class Tool:
         After so many seconds the call is stopped and answered with ``deadline_exceeded``.
     aliases
         Former names: callable, not listed.
+    configures
+        Changes what everybody sees or may do; over HTTP it needs the role admin.
     meta
         The tool's ``_meta`` in the list.
     shared
@@ -46,6 +48,7 @@ class Tool:
     open_world: bool = False
     deadline_s: float = DEADLINE_S
     aliases: tuple[str, ...] = ()
+    configures: bool = False
     meta: dict[str, Any] | None = field(default=None, hash=False, compare=False)
     shared: bool = False
 
@@ -88,6 +91,7 @@ def writes(
     idempotent: bool = False,
     deadline_s: float = DEADLINE_S,
     open_world: bool = False,
+    configures: bool = False,
 ) -> Tool:
     """Declare a tool that changes something; `destructive` if what was there may be gone afterwards."""
     return Tool(
@@ -100,6 +104,7 @@ def writes(
         idempotent=idempotent,
         open_world=open_world,
         deadline_s=deadline_s,
+        configures=configures,
     )
 
 

@@ -25,9 +25,11 @@ from mcp.client.streamable_http import streamable_http_client
 from uvicorn.server import ServerState
 
 from openmanager_core.errors import ConfigError
+from openmanager_kit.access.assembly import Access, shared_token
+from openmanager_kit.access.verifying import SharedToken
 from openmanager_kit.hosting.binding import bound
 from openmanager_kit.hosting.guard import Guard
-from openmanager_kit.hosting.http import http_app, token_of
+from openmanager_kit.hosting.http import http_app
 from openmanager_kit.hosting.impatience import ImpatientProtocol
 from openmanager_kit.profile import HttpSettings
 from openmanager_kit.server import OpenManagerServer
@@ -329,14 +331,15 @@ def test_beyond_this_machine_it_wants_a_token_and_hosts() -> None:
     with pytest.raises(ConfigError, match=r"http\.host 0\.0\.0\.0 is reachable from outside: set http\.token_env"):
         http_app(OpenManagerServer("beyond"), HttpSettings(host="0.0.0.0"))
     with pytest.raises(ConfigError, match=r"set http\.allowed_hosts"):
-        http_app(OpenManagerServer("beyond"), HttpSettings(host="0.0.0.0"), token=TOKEN)
-    assert http_app(OpenManagerServer("beyond"), HttpSettings(host="0.0.0.0", allowed_hosts=("ops",)), token=TOKEN)
+        http_app(OpenManagerServer("beyond"), HttpSettings(host="0.0.0.0"), Access(SharedToken(TOKEN)))
+    settings = HttpSettings(host="0.0.0.0", allowed_hosts=("ops",))
+    assert http_app(OpenManagerServer("beyond"), settings, Access(SharedToken(TOKEN)))
 
 
 @pytest.mark.parametrize(("value", "said"), [("", "is not set"), ("short", "holds fewer than 16 characters")])
 def test_a_token_variable_that_holds_none_is_refused(value: str, said: str) -> None:
     with pytest.raises(ConfigError, match=f"http.token_env names T, which {said}"):
-        token_of(HttpSettings(token_env="T"), {"T": value})
+        shared_token(HttpSettings(token_env="T"), {"T": value})
 
 
 def test_a_port_that_is_taken_is_a_configuration_error(tmp_path: Path, open_site: Site) -> None:

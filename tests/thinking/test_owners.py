@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx2
 import pytest
 from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
+from mcp.server.auth.middleware.auth_context import auth_context_var
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+from mcp.server.auth.provider import AccessToken
 from mcp.shared.exceptions import MCPError
 from thoughts import call, refused, server_in, step, text_of, think
+
+from openmanager_thinking.desk import owner_of
 
 pytestmark = pytest.mark.anyio
 ALICE, BOB = "alice-" + "a" * 20, "bob-" + "b" * 20
@@ -102,3 +108,20 @@ async def test_the_token_itself_is_not_in_the_file(tmp_path: Path) -> None:
 def files_with(folder: Path, text: str) -> list[str]:
     """The files that hold a text."""
     return [path.name for path in folder.iterdir() if text.encode() in path.read_bytes()]
+
+
+def owner_with(subject: str, token: str) -> str:
+    """Whose chains they are when a checked token stands for `subject`."""
+    found = AccessToken(token=token, client_id="app", scopes=[], subject=subject, claims={"iss": "https://i.example"})
+    request = SimpleNamespace(headers={"authorization": f"Bearer {token}"})
+    before = auth_context_var.set(AuthenticatedUser(found))
+    try:
+        return owner_of(request)
+    finally:
+        auth_context_var.reset(before)
+
+
+async def test_the_chains_of_a_checked_token_are_its_principal_s_also_when_it_is_renewed() -> None:
+    first, renewed, other = owner_with("kim", ALICE), owner_with("kim", ALICE + "2"), owner_with("lee", ALICE)
+    assert first == renewed != other
+    assert "kim" not in first and ALICE not in first

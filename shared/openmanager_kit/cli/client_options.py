@@ -20,10 +20,15 @@ _APPROVAL = {
 def add_client(parser: argparse.ArgumentParser) -> None:
     """Let the command take a client, the scope of its file, and ``--dry-run``."""
     parser.add_argument("client", choices=INSTALLABLE, metavar="CLIENT", help=", ".join(INSTALLABLE))
+    add_scope(parser)
+    parser.add_argument("--dry-run", action="store_true", help="print the change as a diff and write nothing")
+
+
+def add_scope(parser: argparse.ArgumentParser) -> None:
+    """Let the command take the scope of a client's file."""
     parser.add_argument(
         "--scope", choices=SCOPES, default="user", help="your own file (default), or the project's in this folder"
     )
-    parser.add_argument("--dry-run", action="store_true", help="print the change as a diff and write nothing")
 
 
 def tell(args: argparse.Namespace, change: Change, nothing: str) -> None:

@@ -22,7 +22,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "client-config": ("openmanager_kit.cli.client_config", "Print what an MCP client needs to know"),
     "install": ("openmanager_kit.cli.install", "Write the servers of a profile into an MCP client's configuration"),
     "uninstall": ("openmanager_kit.cli.uninstall", "Take our servers out of an MCP client's configuration"),
-    "restore": ("openmanager_kit.cli.restore", "Undo the last change of an MCP client's configuration"),
+    "token": ("openmanager_kit.cli.token", "Make, list and take back the tokens of a service over HTTP"),
+    "audit": ("openmanager_kit.cli.audit", "Show who called what over HTTP, and verify that nothing is missing"),
+    "backup": ("openmanager_kit.cli.backup", "Copy all state into one checked file, also while it is in use"),
+    "restore": ("openmanager_kit.cli.restore", "Put back a backup, or an MCP client's configuration as it was"),
     "demo": (
         "openmanager_kit.cli.demo",
         "Ask every server of the development profile something, then analyse a broken fleet (make run)",

@@ -40,10 +40,13 @@ def run(args: argparse.Namespace) -> int:
     logs.configure(profile.log_level)
     server = build_server(profile, args.name) if args.name else build_gateway(profile)
     if profile.http.enabled:
+        from openmanager_kit.access.assembly import access_of
+        from openmanager_kit.backups.holding import hold
         from openmanager_kit.hosting.http import serve_http as http
 
+        hold(profile.home)
         tuning.serving()
-        code = http(server, profile.http)
+        code = http(server, profile.http, access_of(profile, os.environ))
     else:
         from openmanager_kit.hosting.stdio import serve_stdio
 

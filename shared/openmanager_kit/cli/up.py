@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until a signal comes."""
-    from openmanager_kit.hosting.binding import base_url, bound
+    from openmanager_kit.hosting.binding import base_url, bound, check_tls
     from openmanager_kit.hosting.orders import Orders
     from openmanager_kit.hosting.supervisor import Supervisor
     from openmanager_kit.profile import load_profile
@@ -46,13 +46,14 @@ def run(args: argparse.Namespace) -> int:
         )
     if args.workers > 1 and profile.http.sessions:
         raise ConfigError("http.sessions needs --workers 1: a session lives in one process")
+    tls = check_tls(profile.http)
     sock = bound(profile.http.host, profile.http.port)
     sock.listen(2048)
     supervisor = Supervisor(
         sock=sock,
         orders=Orders(config=args.config or "", flags=flags),
         workers=args.workers,
-        url=f"{base_url(sock)}/mcp",
+        url=f"{base_url(sock, tls=tls)}/mcp",
         tell=_tell,
         environ=os.environ,
         still_s=args.patience,

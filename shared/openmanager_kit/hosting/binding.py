@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
+from typing import TYPE_CHECKING
 
 from openmanager_core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from openmanager_kit.profile import HttpSettings
 
 
 def bound(host: str, port: int) -> socket.socket:
@@ -29,7 +34,29 @@ def bound(host: str, port: int) -> socket.socket:
     return sock
 
 
-def base_url(sock: socket.socket) -> str:
+def base_url(sock: socket.socket, *, tls: bool = False) -> str:
     """Give the address of a bound socket, without a path."""
     host, port = sock.getsockname()[:2]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    return f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def check_tls(settings: HttpSettings) -> bool:
+    """Tell whether to serve https.
+
+    Raises
+    ------
+    ConfigError
+        If the certificate and its key cannot be used.
+    """
+    if not settings.tls_cert and not settings.tls_key:
+        return False
+    if not settings.tls_cert or not settings.tls_key:
+        raise ConfigError("http.tls_cert and http.tls_key belong together: set both or none")
+    try:
+        # Without a word for a locked key the library would ask at the terminal.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_cert, settings.tls_key, lambda: "")
+    except (OSError, ValueError) as exc:
+        why = exc.reason if isinstance(exc, ssl.SSLError) else getattr(exc, "strerror", "") or exc
+        files = f"{settings.tls_cert} and {settings.tls_key}"
+        raise ConfigError(f"http.tls_cert and http.tls_key: {files} cannot be used: {why}") from exc
+    return True

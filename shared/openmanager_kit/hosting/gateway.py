@@ -202,6 +202,10 @@ class Gateway(OpenManagerServer):
         route = self._tools.get(name)
         return super()._tool_input_schema(name) if route is None else route.server._tool_input_schema(route.name)
 
+    def _hidden(self, name: str) -> bool:
+        route = self._tools.get(name)
+        return super()._hidden(name) if route is None else route.server._hidden(route.name)
+
     # -- passing on ------------------------------------------------------------------------------------------
 
     async def _handle_call_tool(

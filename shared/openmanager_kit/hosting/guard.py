@@ -5,16 +5,19 @@ Every route is behind it. The SDK's own checks cover its endpoint only, and fall
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
+from contextlib import nullcontext
 from typing import Any
 
 import anyio
 import anyio.to_thread
+from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
 
+from openmanager_core.errors import FleetError
+from openmanager_kit.access.entrance import Entrance, Refusal, bearer
+from openmanager_kit.access.oauth import METADATA
 from openmanager_kit.hosting.impatience import GONE
 
 Scope = MutableMapping[str, Any]
@@ -28,6 +31,7 @@ QUICK = "openmanager.quick"
 """In a request's scope: only its answer is wanted, and the request is cancelled when its client leaves."""
 _OPEN_PATHS = ("/healthz",)
 _SMALL = 64 * 1024
+_LOOK_AGAIN_S = 1.0
 
 
 class Guard:
@@ -40,8 +44,10 @@ class Guard:
     origins
         Accepted ``Origin`` values, written like ``https://ops.example.com``; without a port, any port is.
         Requests without an ``Origin`` do not come from a browser and pass.
-    token
-        The bearer token; empty for none. Only its hash is kept.
+    entrance
+        Checks bearer tokens; None lets everybody in.
+    on_close
+        Awaited when the application has ended.
     body_bytes, body_s
         Largest request body and the time it may take to arrive.
     requests, share
@@ -56,7 +62,8 @@ class Guard:
         *,
         hosts: Iterable[str],
         origins: Iterable[str],
-        token: str = "",
+        entrance: Entrance | None = None,
+        on_close: Callable[[], Awaitable[None]] | None = None,
         body_bytes: int = 4 * 1024 * 1024,
         body_s: float = 20.0,
         requests: int = 2048,
@@ -64,10 +71,12 @@ class Guard:
         post_only: bool = True,
         readable: Collection[str] = (),
     ) -> None:
-        self._app = app
+        self._app: App = app if entrance is None else AuthContextMiddleware(app)
+        self._entrance = entrance
+        self._on_close = on_close
+        self._open: dict[anyio.CancelScope, str] = {}
         self._hosts = {host.lower() for host in hosts}
         self._origins = {origin.lower().rstrip("/") for origin in origins}
-        self._token = _digest(token.encode()) if token else b""
         self._body_bytes = body_bytes
         self._body_s = body_s
         self._requests = requests
@@ -79,7 +88,7 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
+            await self._live(scope, receive, send)
             return
         if scope["type"] != "http":
             return  # no other protocol is offered; the server closes the connection
@@ -98,31 +107,88 @@ class Guard:
         self._in_progress += 1
         self._paths[path] += 1
         try:
-            await self._pass(scope, receive, send)
+            await self._enter(scope, receive, send)
         finally:
             self._in_progress -= 1
             self._paths[path] -= 1
             if not self._paths[path]:  # paths are the clients' to choose
                 del self._paths[path]
 
-    def _refusal(self, scope: Scope) -> tuple[int, str] | tuple[int, str, list[tuple[bytes, bytes]]] | None:
+    async def _enter(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Ask for the token where one is wanted, and keep looking whether it is still valid."""
+        host, authorization = _only(scope, b"host") or "", _only(scope, b"authorization")
+        entrance, path = self._entrance, scope["path"]
+        if entrance is not None and path.startswith(METADATA) and scope["method"] in ("GET", "HEAD"):
+            told = entrance.metadata(path, host)
+            await (_answer(send, 404, "there is nothing at this path") if told is None else _send_json(send, 200, told))
+            return
+        asked = entrance is not None and path not in _OPEN_PATHS
+        if entrance is not None and asked:
+            refusal = await entrance.refusal(scope, authorization, host)
+            if refusal is not None:
+                await _answer(send, *refusal)
+                return
+        if self._post_only and scope["method"] != "POST" and path not in (*_OPEN_PATHS, *self._readable):
+            await _answer(send, 405, "only POST is served here", [(b"allow", b"POST")])
+            return
+        with entrance.share(scope) if entrance is not None and asked else nullcontext(True) as there_is_room:
+            if not there_is_room:
+                said = "this token has too many requests in progress already (setting access.requests)"
+                await _answer(send, 429, said, [(b"retry-after", b"1")])
+                return
+            if not asked:
+                await self._pass(scope, receive, send)
+                return
+            begun = False
+
+            async def sending(message: Message) -> None:
+                nonlocal begun
+                begun = True
+                await send(message)
+
+            with anyio.CancelScope() as open_for:
+                self._open[open_for] = bearer(authorization) or ""
+                try:
+                    await self._pass(scope, receive, sending)
+                finally:
+                    del self._open[open_for]
+            if open_for.cancelled_caught and not begun:
+                await _answer(send, 401, "the bearer token is no longer valid", _CLOSE)
+
+    async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Live as long as the application, and end what is open for tokens that were taken back or ran out."""
+        try:
+            async with anyio.create_task_group() as group:
+                if self._entrance is not None:
+                    group.start_soon(self._look_again, self._entrance)
+                await self._app(scope, receive, send)
+                group.cancel_scope.cancel()
+        finally:
+            if self._on_close is not None:
+                with anyio.CancelScope(shield=True):
+                    await self._on_close()
+
+    async def _look_again(self, entrance: Entrance) -> None:
+        while True:
+            await anyio.sleep(_LOOK_AGAIN_S)
+            before = list(self._open.items())
+            for token in {token for _, token in before}:
+                try:
+                    valid = await entrance.known(token) is not None
+                except FleetError:
+                    continue  # the next request says so in the log
+                if not valid:
+                    for open_for, whose in before:
+                        if whose == token:
+                            open_for.cancel()
+
+    def _refusal(self, scope: Scope) -> Refusal | None:
         host = _only(scope, b"host")
         if host is None or not _listed(host, self._hosts):
-            return 421, "Host is not one that this server answers to (setting http.allowed_hosts)"
+            return 421, "Host is not one that this server answers to (setting http.allowed_hosts)", []
         origins = _all(scope, b"origin")
         if origins and (len(origins) > 1 or not _listed(origins[0], self._origins)):
-            return 403, "Origin is not allowed (setting http.allowed_origins)"
-        if scope["path"] in _OPEN_PATHS:
-            return None
-        if self._token:
-            given = _bearer(_only(scope, b"authorization"))
-            if given is None:
-                return 401, "a bearer token is required", [(b"www-authenticate", b'Bearer realm="openmanager"')]
-            if not hmac.compare_digest(_digest(given), self._token):
-                challenge = b'Bearer realm="openmanager", error="invalid_token"'
-                return 401, "the bearer token is not valid", [(b"www-authenticate", challenge)]
-        if self._post_only and scope["method"] != "POST" and scope["path"] not in self._readable:
-            return 405, "only POST is served here", [(b"allow", b"POST")]
+            return 403, "Origin is not allowed (setting http.allowed_origins)", []
         return None
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -191,10 +257,6 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return replay
 
 
-def _digest(token: bytes) -> bytes:
-    return hashlib.sha256(token).digest()
-
-
 def _all(scope: Scope, name: bytes) -> list[str]:
     return [value.decode("latin-1") for key, value in scope["headers"] if key == name]
 
@@ -212,11 +274,6 @@ def _listed(value: str, allowed: set[str]) -> bool:
         return True
     name, colon, port = value.rpartition(":")
     return bool(colon) and port.isdigit() and name in allowed
-
-
-def _bearer(header: str | None) -> bytes | None:
-    scheme, _, token = (header or "").partition(" ")
-    return token.strip().encode("latin-1") if scheme.lower() == "bearer" and token.strip() else None
 
 
 def _names_a_key_twice(body: bytes) -> bool:
@@ -243,6 +300,10 @@ async def _answer(
     send: Send, status: int, text: str, headers: list[tuple[bytes, bytes]] | None = None, code: int = -32600
 ) -> None:
     body = json.dumps({"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": text}}).encode()
+    await _send_json(send, status, body, headers)
+
+
+async def _send_json(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]] | None = None) -> None:
     basics = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": [*basics, *(headers or [])]})
     await send({"type": "http.response.body", "body": body})

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 import socket
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,7 +24,8 @@ from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from starlette.applications import Starlette
 
 from openmanager_core.errors import ConfigError
-from openmanager_kit.hosting.binding import base_url, bound
+from openmanager_kit.access.assembly import Access
+from openmanager_kit.hosting.binding import base_url, bound, check_tls
 from openmanager_kit.hosting.guard import (
     LOOPBACK,
     QUICK,
@@ -41,9 +41,9 @@ from openmanager_kit.hosting.guard import (
 from openmanager_kit.hosting.leaving import Leaving, on_signals
 from openmanager_kit.plain import Pieces
 from openmanager_kit.profile import HttpSettings
+from openmanager_kit.server import OpenManagerServer
 
 PATH = "/mcp"
-_SHORTEST_TOKEN = 16
 _MOST_SESSIONS = 1000
 _SESSION_IDLE_S = 600.0
 _LARGEST_HEAD = 32 * 1024
@@ -52,35 +52,38 @@ _ACCEPTED_AT_ONCE = 4
 _QUEUE = 2048
 
 
-def http_app(server: MCPServer[Any], settings: HttpSettings, *, token: str = "") -> App:
+def http_app(server: OpenManagerServer, settings: HttpSettings, access: Access | None = None) -> App:
     """Make the ASGI application of one server.
 
     Parameters
     ----------
-    token
-        What clients have to show; empty for none.
+    access
+        Who may do what; without it everybody may do everything.
 
     Raises
     ------
     ConfigError
-        If the server would listen beyond this machine without a token or without saying for which hosts.
+        If the server would listen beyond this machine without authentication or without saying for which hosts.
     """
-    check_reach(settings, token)
-    return guarded(_with_health(server, endpoint(server, settings, PATH)), settings, token)
+    access = access or Access()
+    check_reach(settings, access)
+    access.protect(server)
+    return guarded(_with_health(server, endpoint(server, settings, PATH)), settings, access, [PATH])
 
 
-def check_reach(settings: HttpSettings, token: str) -> None:
+def check_reach(settings: HttpSettings, access: Access) -> None:
     """Refuse to listen beyond this machine for everybody.
 
     Raises
     ------
     ConfigError
-        If there is no token, or it is not said for which hosts.
+        If nobody has to show a token, or it is not said for which hosts.
     """
     if settings.host in LOOPBACK:
         return
-    if not token:
-        raise ConfigError(f"http.host {settings.host} is reachable from outside: set http.token_env")
+    if access.verifier is None:
+        wanted = "set http.token_env, access.tokens or access.issuer"
+        raise ConfigError(f"http.host {settings.host} is reachable from outside: {wanted}")
     if not settings.allowed_hosts:
         raise ConfigError(f"http.host {settings.host} is reachable from outside: set http.allowed_hosts")
 
@@ -148,14 +151,22 @@ def _is_modern(scope: Scope) -> bool:
     )
 
 
-def guarded(app: App, settings: HttpSettings, token: str, readable: Collection[str] = (), share: float = 1.0) -> Guard:
+def guarded(
+    app: App,
+    settings: HttpSettings,
+    access: Access,
+    endpoints: Collection[str],
+    readable: Collection[str] = (),
+    share: float = 1.0,
+) -> Guard:
     """Put the guard in front; `readable` are the paths that may be got without a session, `share` as in `Guard`."""
     beyond = settings.host not in LOOPBACK
     return Guard(
         app,
         hosts=[*settings.allowed_hosts, *([] if beyond else loopback_hosts())],
         origins=[*settings.allowed_origins, *([] if beyond else loopback_origins())],
-        token=token,
+        entrance=access.entrance(endpoints, tls=bool(settings.tls_cert)),
+        on_close=access.aclose,
         body_bytes=settings.body_bytes,
         requests=settings.requests,
         share=share,
@@ -164,41 +175,25 @@ def guarded(app: App, settings: HttpSettings, token: str, readable: Collection[s
     )
 
 
-def token_of(settings: HttpSettings, environ: Mapping[str, str]) -> str:
-    """Read the bearer token from the variable that the settings name.
-
-    Raises
-    ------
-    ConfigError
-        If the variable is not set or what it holds is too short to be a secret.
-    """
-    if not settings.token_env:
-        return ""
-    token = environ.get(settings.token_env, "").strip()
-    if len(token) < _SHORTEST_TOKEN:
-        state = "is not set" if not token else f"holds fewer than {_SHORTEST_TOKEN} characters"
-        raise ConfigError(f"http.token_env names {settings.token_env}, which {state}")
-    return token
-
-
 def serve_http(
-    server: MCPServer[Any],
+    server: OpenManagerServer,
     settings: HttpSettings,
+    access: Access | None = None,
     *,
-    environ: Mapping[str, str] = os.environ,
     announce: Callable[[str], None] | None = None,
 ) -> int:
     """Serve until a signal comes; the first line on stderr is the address. Gives the exit code, 128 + signal."""
-    app = http_app(server, settings, token=token_of(settings, environ))
+    tls = check_tls(settings)
+    app = http_app(server, settings, access)
     sock = bound(settings.host, settings.port)
-    url = f"{base_url(sock)}{PATH}"
+    url = f"{base_url(sock, tls=tls)}{PATH}"
 
     def tell() -> None:
         (announce or _announce)(f"{server.name} listens on {url}\n")
 
     leaving = Leaving()
     try:
-        anyio.run(run_app, app, sock, leaving, tell)
+        anyio.run(run_app, app, sock, leaving, tell, settings)
     finally:
         leaving.done()
         sock.close()
@@ -210,7 +205,9 @@ def _announce(line: str) -> None:
     sys.stderr.flush()
 
 
-async def run_app(app: App, sock: socket.socket, leaving: Leaving, tell: Callable[[], None]) -> None:
+async def run_app(
+    app: App, sock: socket.socket, leaving: Leaving, tell: Callable[[], None], settings: HttpSettings
+) -> None:
     """Serve an application on a bound socket until a signal comes; `tell` is called when it is ready."""
     import uvicorn
 
@@ -242,6 +239,8 @@ async def run_app(app: App, sock: socket.socket, leaving: Leaving, tell: Callabl
         proxy_headers=False,
         h11_max_incomplete_event_size=_LARGEST_HEAD,
         timeout_graceful_shutdown=1,
+        ssl_certfile=settings.tls_cert or None,
+        ssl_keyfile=settings.tls_key or None,
         backlog=_ACCEPTED_AT_ONCE,
     )
     await Quiet(config).serve(sockets=[sock])

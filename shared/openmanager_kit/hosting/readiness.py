@@ -77,6 +77,9 @@ async def condition_of(member: Member) -> dict[str, Any]:
     if member.server is None:
         return {"ready": False, "tools": 0, "detail": member.problem, "tries": member.tries}
     from mcp.client import Client
+    from mcp.server.auth.middleware.auth_context import auth_context_var
+
+    auth_context_var.set(None)  # the look is ours, whoever asked for it: every tool counts
 
     low = copy.copy(member.server._lowlevel_server)
     low.lifespan = _unchanged  # the state is in use and must outlive this look

@@ -13,6 +13,7 @@ from typing import Any
 import anyio
 
 from openmanager_kit import version
+from openmanager_kit.access.assembly import Access
 from openmanager_kit.hosting.gateway import Gateway
 from openmanager_kit.hosting.guard import App, Message, Receive, Scope, Send
 from openmanager_kit.hosting.http import PATH, check_reach, endpoint, guarded
@@ -37,7 +38,7 @@ class Service:
         Joins the members, and is served at ``/mcp``.
     """
 
-    def __init__(self, gateway: Gateway, settings: HttpSettings, metrics: Metrics) -> None:
+    def __init__(self, gateway: Gateway, settings: HttpSettings, metrics: Metrics, access: Access) -> None:
         self._gateway = gateway
         self._settings = settings
         self._metrics = metrics
@@ -45,6 +46,7 @@ class Service:
         self._apps: dict[str, Any] = {}
         self._members = {f"/{member.name}{PATH}": member for member in gateway.members}
         self._group: anyio.abc.TaskGroup | None = None
+        access.protect(gateway)
         for member in gateway.members:
             metrics.watch(member)
 
@@ -118,7 +120,7 @@ class Service:
         self._group.start_soon(self._run, f"/{member.name}{PATH}", member.need())
 
 
-def service_app(gateway: Gateway, settings: HttpSettings, token: str, metrics: Metrics) -> App:
+def service_app(gateway: Gateway, settings: HttpSettings, access: Access, metrics: Metrics) -> App:
     """Make the application of a whole profile.
 
     Raises
@@ -126,8 +128,9 @@ def service_app(gateway: Gateway, settings: HttpSettings, token: str, metrics: M
     ConfigError
         If it would be open to everybody beyond this machine.
     """
-    check_reach(settings, token)
-    return guarded(Service(gateway, settings, metrics), settings, token, _READABLE, _SHARE)
+    check_reach(settings, access)
+    endpoints = [PATH, *(f"/{member.name}{PATH}" for member in gateway.members)]
+    return guarded(Service(gateway, settings, metrics, access), settings, access, endpoints, _READABLE, _SHARE)
 
 
 async def _json(send: Send, status: int, content: dict[str, Any], retry: bool = False) -> None:

@@ -38,7 +38,9 @@ def _serve(orders: Orders) -> int:
     import anyio
 
     from openmanager_kit import logs
-    from openmanager_kit.hosting.http import run_app, token_of
+    from openmanager_kit.access.assembly import access_of
+    from openmanager_kit.backups.holding import hold
+    from openmanager_kit.hosting.http import run_app
     from openmanager_kit.hosting.leaving import Leaving
     from openmanager_kit.hosting.metrics import Metrics
     from openmanager_kit.hosting.service import service_app
@@ -48,7 +50,8 @@ def _serve(orders: Orders) -> int:
     profile = load_profile(orders.config, orders.flags, os.environ)
     logs.configure(profile.log_level)
     gateway = build_gateway(profile, bytes.fromhex(orders.state_key))
-    app = service_app(gateway, profile.http, token_of(profile.http, os.environ), Metrics(orders.starts))
+    hold(profile.home)
+    app = service_app(gateway, profile.http, access_of(profile, os.environ), Metrics(orders.starts))
     sock = socket.socket(fileno=orders.socket)
     leaving = Leaving()
     threading.Thread(target=_watch_supervisor, daemon=True).start()
@@ -62,7 +65,7 @@ def _serve(orders: Orders) -> int:
             os.write(orders.beat, READY)
             beating = asyncio.get_running_loop().create_task(_beat(orders.beat))
 
-        await run_app(app, sock, leaving, tell)
+        await run_app(app, sock, leaving, tell, profile.http)
         if beating is not None:
             beating.cancel()
 
@@ -88,7 +91,8 @@ async def _beat(fd: int) -> None:
 
 def _watch_supervisor() -> None:
     """End this process when the supervisor's end of standard input closes, however it died."""
-    while sys.stdin.buffer.read(4096):
+    # Not through sys.stdin: this thread would hold its lock, which the interpreter wants when it ends.
+    while os.read(0, 4096):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
 

@@ -24,7 +24,6 @@ HELP: dict[str, str] = {
     "Write the servers of a profile into an MCP client's configuration":
         "프로파일의 서버들을 MCP 클라이언트 설정에 기록",
     "Take our servers out of an MCP client's configuration": "MCP 클라이언트 설정에서 우리 서버를 제거",
-    "Undo the last change of an MCP client's configuration": "MCP 클라이언트 설정의 마지막 변경을 되돌림",
     "Report on the fleet: terminal, Markdown or JSON": "플릿 보고서: 터미널, Markdown, JSON",
     "Fill the cache of the shadcn-ui server ahead: shadcn mirror":
         "shadcn-ui 서버의 캐시를 미리 채움: shadcn mirror",
@@ -64,7 +63,6 @@ HELP: dict[str, str] = {
     "with --gateway or --http: the entry's name (default {name}); it stands beside others":
         "--gateway나 --http와 함께: 항목 이름 (기본값 {name}); 다른 항목과 나란히 둡니다",
     "overwrite foreign entries of the same name": "이름이 같은 다른 사람의 항목을 덮어씀",
-    "also undo what others changed since": "그 뒤에 다른 프로그램이 바꾼 것까지 되돌림",
     "the server, for example openmanager-local; without one, every server of the profile in one process":
         "서버 이름, 예: openmanager-local; 없으면 프로파일의 모든 서버를 한 프로세스로",
     "filesystem, git, shadcn-ui: further roots, as --root takes them":
@@ -156,6 +154,47 @@ HELP: dict[str, str] = {
     "Calls that may wait for their turn": "차례를 기다릴 수 있는 호출 수",
     "Threads for computing": "계산용 스레드 수",
     "Longest text of one answer, in characters": "답 하나의 최대 길이(글자)",
+    # access, the trail and backups
+    "Make, list and take back the tokens of a service over HTTP": "HTTP 서비스의 토큰을 만들고, 나열하고, 회수",
+    "Show who called what over HTTP, and verify that nothing is missing":
+        "HTTP로 누가 무엇을 호출했는지 보여 주고 빠진 것이 없는지 확인",
+    "Copy all state into one checked file, also while it is in use":
+        "모든 상태를 검증 가능한 파일 하나로 복사 (사용 중이어도 가능)",
+    "Put back a backup, or an MCP client's configuration as it was":
+        "백업을 되돌리거나 MCP 클라이언트의 설정을 이전 상태로 되돌림",
+    "make a token and print it, this once": "토큰을 만들어 이번 한 번만 출력합니다",
+    "list the tokens, without their secrets": "비밀값 없이 토큰을 나열합니다",
+    "take a token back; running services refuse it within two seconds":
+        "토큰을 회수합니다. 실행 중인 서비스는 2초 안에 거부합니다",
+    "a viewer reads, an operator also writes, an admin also configures":
+        "viewer는 읽기, operator는 쓰기까지, admin은 설정까지",
+    "whose it is, as it stands in the list": "목록에 나올 소유자 이름",
+    "as 12h, 90d, 8w or 1y (default: 90d)": "12h, 90d, 8w, 1y 형식 (기본값: 90d)",
+    "as in the list": "목록에 나온 그대로",
+    "follow the trail from end to end; 1 if it is broken": "기록을 처음부터 끝까지 확인합니다. 끊겼으면 1",
+    "print the last rows": "마지막 행들을 출력합니다",
+    "how many (default: 20)": "몇 행인지 (기본값: 20)",
+    "print every row, as CSV or with --json as lines of JSON": "모든 행을 CSV로, --json이면 JSON 줄로 출력합니다",
+    "the new file, as openmanager.tar; keep it as a secret": "새 파일, 예: openmanager.tar. 비밀로 보관하십시오",
+    "show the change, or check the backup; write nothing": "변경을 보여 주거나 백업을 검사만 하고 쓰지 않습니다",
+    "also undo what others changed since; also while servers use the state":
+        "그 뒤 다른 쪽이 바꾼 것도 되돌립니다. 서버가 상태를 쓰는 중에도",
+    "Certificate chain (PEM), to serve https; goes with http.tls_key":
+        "https로 제공할 인증서 체인(PEM). http.tls_key와 함께",
+    "Private key of that certificate (PEM)": "그 인증서의 개인 키(PEM)",
+    "HTTP: take the tokens that openmanager token create makes":
+        "HTTP: openmanager token create가 만든 토큰을 받음",
+    "HTTP: take the access tokens of this OAuth issuer": "HTTP: 이 OAuth 발급자의 액세스 토큰을 받음",
+    "OAuth: what the tokens must be meant for, best the public address, as https://ops.example.com":
+        "OAuth: 토큰의 대상. 공개 주소가 가장 좋음, 예: https://ops.example.com",
+    "OAuth: where the issuer's public keys are": "OAuth: 발급자의 공개 키 주소",
+    "Requests in progress at a time for each token's holder": "토큰 소유자마다 동시에 처리 중인 요청 수",
+    "Tool calls a minute for each token's holder (0: any number)":
+        "토큰 소유자마다 1분당 도구 호출 수 (0: 제한 없음)",
+    "The same for each tool (0: any number)": "도구마다의 같은 제한 (0: 제한 없음)",
+    "Keep a trail of the tool calls of everybody who shows a token":
+        "토큰을 보이는 모든 호출자의 도구 호출을 기록",
+    "Days that the trail keeps": "기록을 보관하는 일수",
     "Ask every server of the development profile something, then analyse a broken fleet (make run)":
         "development 프로파일의 모든 서버에 물어본 뒤 장애가 난 플릿을 분석 (make run)",
     "a process that stands still for so long is ended and started again (default: 30)":

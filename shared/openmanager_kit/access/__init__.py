@@ -1,0 +1,1 @@
+"""Who may do what over HTTP: tokens, roles, rates, and the trail of what was done."""
