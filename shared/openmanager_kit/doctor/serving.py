@@ -151,18 +151,22 @@ class NotServed(Exception):
 async def service(launching: Launching, patience_s: float) -> AsyncIterator[str]:
     """Run ``openmanager up`` on a free port of this machine until the block ends; gives its address.
 
+    Its state is in a folder of its own, which goes with it: a service leaves a mark where its state is.
+
     Raises
     ------
     NotServed
         If it does not listen in time.
     """
     words = [sys.executable, "-m", "openmanager_kit", "up", *launching.words, "--host", "127.0.0.1", "--port", "0"]
-    async with child(words, env=launching.environ, grace_s=4.0) as running, anyio.create_task_group() as group:
-        group.start_soon(running.errors)
-        try:
-            yield await _address(running, patience_s)
-        finally:
-            group.cancel_scope.cancel()
+    with tempfile.TemporaryDirectory(prefix="openmanager-doctor-", ignore_cleanup_errors=True) as home:
+        words += ["--home", home]
+        async with child(words, env=launching.environ, grace_s=4.0) as running, anyio.create_task_group() as group:
+            group.start_soon(running.errors)
+            try:
+                yield await _address(running, patience_s)
+            finally:
+                group.cancel_scope.cancel()
 
 
 async def _address(running: Child, patience_s: float) -> str:
