@@ -1,0 +1,82 @@
+"""What words speak for which kind of question: rows of (intent, weight, pattern), read by `intents`.
+
+English patterns see the words with single spaces, Korean ones see the sentence without any. A weight of 2 and
+more is enough alone; a lower one needs something of the fleet (a name, a metric, a word such as "server") beside it.
+"""
+
+from __future__ import annotations
+
+_SERVERS = r"(?:servers?|hosts?|machines?|boxes|box|nodes?|instances?|databases?|dbs?|caches?|queues?|apis?|webs?|clusters?|frontends?|backends?|vms?|one|anything|anyone)"
+_SICK = (
+    r"(?:unhealthy|degraded|critical|in danger|dangerous|at risk|risky|dying|dead|down|broken|sick|sickest|failing|failed|worst|in trouble|struggling"
+    r"|overloaded|bad shape|bad|red|on fire|burning|hurting|dodgy|ill|crashed|offline|unresponsive|endangered|problematic|needs? attention|need(?:s|ing)? (?:help|attention|a look))"
+)  # fmt: skip
+_KO_SICK = (
+    r"(?:위험|위태|심각|아픈|아프|죽은|죽어|죽었|다운|비정상|불안|상태(?:가)?(?:안좋|나쁜|이상|별로|메롱|최악)|안좋|맛(?:이)?간|맛탱|나쁜|취약|주의|문제(?:가)?(?:있는|되는|생긴)"
+    r"|고장|크리티컬|critical|뻗은|뻗어|터진|병든|경고|임계|장애(?:난|가난|서버|가있는)|골골|헤롱|메롱|응답없는|먹통|빨간불)"
+)  # fmt: skip
+_KO_THING = r"(?:서버|노드|장비|머신|호스트|인스턴스|놈|애들?|데|곳|거|것|녀석|디비|데이터베이스|캐시|큐|웹|api|클러스터|에피아이)"
+
+ENGLISH: tuple[tuple[str, float, str], ...] = (
+    ("root_cause", 3.2, r"\bwhy\b"),
+    ("root_cause", 4.0, r"root[ -]?cause|\brca\b|culprit|to blame|responsible for"),
+    ("root_cause", 3.2, r"\bcaus(?:e|es|ed|ing)\b|\breasons?\b|\bfault is\b|whose fault"),
+    ("root_cause", 3.2, r"what(?:'s| is| was)? (?:behind|broke|wrong|happened|the (?:problem|issue|matter))|what (?:triggered|made|led to|went wrong|killed|took)"),
+    ("root_cause", 2.6, r"\bdiagnos(?:e|is)\b|troubleshoot|where (?:does|did|do|is).*(?:com(?:e|ing) from|start|begin|originate)|\bexplain\b|figure out|how come"),
+    ("root_cause", 1.2, r"\bslow(?:ness|down|er)?\b|trigger"),
+    ("unhealthy", 3.4, rf"\b{_SICK}\b.{{0,20}}\b{_SERVERS}\b|\b{_SERVERS}\b.{{0,30}}\b{_SICK}\b"),
+    ("unhealthy", 3.0, r"\b(?:sickest|worst|least healthy|most critical)\b|who(?:'s| is) (?:the )?(?:sick|down|worst|in trouble)"),
+    ("unhealthy", 1.4, rf"\b{_SICK}\b"),
+    ("servers", 3.2, rf"how many .{{0,25}}\b{_SERVERS}\b.{{0,10}}(?:do we|are there|have|in|run|exist|$|\?)|number of .{{0,20}}{_SERVERS}|count (?:of )?.{{0,20}}{_SERVERS}"),
+    ("servers", 2.6, rf"\b(?:list|enumerate)\b.{{0,25}}\b{_SERVERS}\b|\binventory\b|show (?:me )?(?:all |the )?(?:my |our )?(?:servers|hosts|machines|nodes)\b"),
+    ("servers", 2.8, rf"(?:what|which) {_SERVERS} (?:are in|belong|do we|are there|exist|run in|live in|we)|belongs? to cluster|members of"),
+    ("overview", 2.4, r"sit ?rep|\boverview\b|on fire\b|are we (?:green|ok|good|up|fine|healthy)|anything (?:wrong|broken|to worry)|status (?:report|summary|update)|state of|everything (?:ok|okay|fine|good|alright|up)|any(?:thing)? (?:problems?|issues?|trouble)\b|all good|is (?:everything|all) "),
+    ("overview", 1.9, r"how(?:'s| is| are| are the| is the)? (?:the |our |my )?(?:fleet|infra\w*|systems?|prod\w*|things|everything|we|servers|it|environment|staging|platform|cluster)\b|what's up|what's going on|what is going on|health check"),
+    ("overview", 1.3, r"\b(?:summary|summari[sz]e|summarise|fleet|overall|infrastructure|health|status|briefing|state|dashboard|system)\b"),
+    ("anomalies", 3.2, r"anomal\w*|\boutliers?\b|\bweird\w*|\bodd(?:ly|ities)?\b|\bunusual\w*|\babnormal\w*|\bstrange\w*|\bfunk[ey]\w*|\bfishy\b|misbehav\w*|suspicious|deviat\w*|out of the ordinary|unexpected|irregular\w*|different from (?:its|their|the) (?:peers|rest)|stands? out|off\b.{0,12}\b(?:today|lately)"),
+    ("anomalies", 2.6, r"\bspik(?:e|es|ed|ing)\b|\b(?:sudden )?jump(?:s|ed)?\b|\bsurges?\b|\bglitch\w*|sudden"),
+    ("patterns", 3.4, r"\bpatterns?\b|seasonal\w*|recurr\w*|repeat\w*|periodic\w*|\bcycl\w*|\bleak\w*|same (?:time|hour)|every (?:day|week|night|morning|hour|monday|weekend)|each (?:day|week|night|morning|hour)|steadily|constantly grow\w*|keeps? (?:growing|rising|climbing|going up)|slowly (?:grow|ris|climb)\w*|regularly|rhythm|weekly|nightly|hourly|daily|\btrends?\b|trending"),
+    ("correlation", 3.8, r"correlat\w*|\brelat(?:ed|es?|ion|ionship)\b|move(?:s)? (?:together|with)|together with|in sync|go(?:es)? along|associated|\blinked\b|\bleads?\b|depends? on|follow(?:s)? (?:the )?(?:cpu|latency|memory|traffic|load|request\w*|error\w*)|connection between|co-?mov\w*|go(?:es)? hand in hand|impact of|affects?|drives?\b"),
+    ("forecast", 4.0, r"\bforecast\w*|\bpredict\w*|\bproject(?:ion|ed)\b|\bextrapolat\w*|outlook for (?:cpu|memory|disk|latency)|how (?:long|much time) (?:until|till|before|do we have)|time (?:to|until|till) (?:\d|full|the)"),
+    ("forecast", 2.6, r"\bwill\b|\bgoing to\b|\bgonna\b|fill(?:s|ing)? up|run(?:s|ning)? out|\bwhen (?:will|does|do|would|is)\b|be full|gets? full|about to|expected? (?:to|in)"),
+    ("capacity", 3.8, r"\bcapacity\b|head ?room|what if|scal(?:e|ing) (?:out|up)|surviv\w*|handle\b.{0,40}(?:users|load|traffic|percent|%|more|x\b)|cope|withstand|enough (?:capacity|servers|room|headroom|machines|resources|nodes)|what happens if|if .{0,30}(?:dies|fails|grows|doubles|goes down|went down|die|fail|grow|double|triples?)|los(?:e|ing) \w+ .{0,15}(?:server|node|host|machine|instance)|spare|sizing|provision"),
+    ("capacity", 4.0, r"how many (?:more )?\w* ?(?:servers?|nodes?|machines?|instances?|hosts?|boxes) (?:will|would|do|should|must|are) (?:we|i|be)? ?(?:need|required|have to|buy|add)|need(?: to add)? more (?:servers|nodes|machines)"),
+    ("compare", 3.8, r"\bcompar\w*|\bversus\b|\bvs\b|\bdiff\b|\bdifferen(?:t|ce|ces)\b|before and after|\bchanged?\b|\bchanges\b|(?:than|against|relative to) (?:yesterday|last|before|usual|the|this|a|an|@)|(?:worse|better|higher|lower|slower|faster|more|less) than|next to yesterday|how does .* look against"),
+    ("recommend", 3.4, r"\brecommend\w*|\bsuggest\w*|\badvi[sc]e\b|what (?:should|must|can|do|would|shall|could|to) (?:i|we|you)? ?(?:to )?(?:do|fix|try|check)\b(?! you)|should (?:i|we) (?:do|fix|restart|try)|next steps?|\bactions?\b|action plan|remediat\w*|mitigat\w*|what now|(?:fix|solve|resolve|repair) (?:this|it|that)\b|what do i do|where (?:do|should) (?:i|we) start|most urgent|priorit\w*|to-?do"),
+    ("incidents", 4.2, r"\bincidents?\b|post-?mortems?|\bunresolved\b|(?:past|previous|ongoing|open|current|resolved|active|recent) (?:outages?|incidents?|alerts?|alarms?)|outage (?:list|history|report)|incident (?:list|history|report)|\balerts?\b.{0,10}(?:open|firing|list)|(?:list|show|any) (?:of )?(?:the )?(?:open |active )?(?:outages?|alerts?)"),
+    ("runbook", 4.4, r"\brunbooks?\b|\bplaybooks?\b|\bprocedures?\b|\bhow[ -]?to\b|how (?:do|can|should|would) (?:i|we|you|one) (?:fix|debug|handle|solve|resolve|recover|roll|restart|rotate|renew|clean|clear|troubleshoot|diagnose|deal|stop|drain|free|find|reduce|tune|prevent|get rid|investigate|check|scale|restore|repair|increase)|steps to|\bremed(?:y|ies)\b|commands? (?:to|for)|what to do (?:when|if|about|for)|\bguide\b|\bmanual\b|best way to|documentation|\bdocs?\b|instructions|how (?:is|are) .{0,30} (?:fixed|solved|handled)|should one"),
+    ("query", 1.6, r"\b(?:show|plot|graph|chart|draw|display|get|give me|values?|current(?:ly)?|average|avg|mean|median|max(?:imum)?|min(?:imum)?|peak|usage|top|highest|lowest|most|how (?:much|high|many|big|long)|what(?:'s| is| was| were| are)|above|over|below|under|exceed\w*|rate|fetch|print|read(?:ings?)?|history)\b"),
+    ("metrics", 4.6, r"(?:what|which|list|show|available|all)(?: the| all| me| of| your)*(?: available| supported)? (?:metrics|measurements|series)(?: do| can| are| is| you| there| exist|\b(?! (?:go|are (?:mis|weird|odd|bad|off)|is |mis|move|correlat|changed|spike)))(?!.{0,20}(?:misbehav|together|changed|along))|(?:what|which) (?:do|can) you (?:measure|monitor|track|collect)|metric (?:names|list|catalog\w*)|available metrics"),
+    ("help", 5.0, r"^\W*(?:help(?: me)?|usage)\W*$|what (?:can|could) (?:you|i) (?:do|ask)|what (?:else )?are you (?:able|for)|how (?:do|can|should) i (?:use|ask|talk|work with)|(?:questions?|things) (?:can|could|may|to) .{0,12}ask|example (?:questions?|queries)|examples of questions|what do you do|your (?:features|capabilities|functions)|how does this (?:work|thing)|who are you|what are you"),
+)  # fmt: skip
+
+KOREAN: tuple[tuple[str, float, str], ...] = (
+    ("root_cause", 3.4, r"왜(?!냐)|원인|까닭|이유(?!식)|근본|범인|어쩌다|무엇때문|뭐때문|뭣때문|뭐땜|머땜|때문(?:에|이)|누구탓|탓이"),
+    ("root_cause", 3.0, r"(?:뭐|뭣|무엇|뭔|뭔가|무슨)(?:이|가)?(?:문제|잘못|고장|탓)(?!있|없|일)|문제(?:가|는|점)?(?:이|가|은)?(?:뭐|뭔|무엇|무어)|어디(?:서|에서)(?:부터)?(?:잘못|시작|터진|생긴|꼬인|문제)|진단(?:해|좀|부탁)|분석해"),
+    ("root_cause", 1.2, r"느려(?:졌|진|터)|느린(?!쿼리)|터졌|안돼|안됨|안되"),
+    ("unhealthy", 3.5, rf"{_KO_SICK}(?:한|한거|인|스러운|중인|된|된거|해보이는|로보이는|태인|상태인)?.{{0,8}}{_KO_THING}|{_KO_THING}(?:들)?(?:중|가운데|중에|중에서)?(?:에서)?.{{0,6}}{_KO_SICK}"),
+    ("unhealthy", 1.6, _KO_SICK),
+    ("servers", 3.3, r"(?:서버|노드|장비|호스트|인스턴스|머신)(?:가|는|이|들이|들은|들)?(?:총|전부|다해서|모두)?(?:몇|얼마나)(?:대|개)?(?!.{0,5}(?:더|필요|늘|추가))|총?몇대(?!.{0,5}(?:더|필요|늘|추가|빠|죽))|(?:서버|노드|장비|호스트)(?:의)?(?:목록|리스트|개수|수량|명단|대수|갯수)|인벤토리|나열|(?:에|에는)?(?:속한|포함된|소속|있는)(?:서버|노드|장비)|(?:서버|노드)(?:들)?(?:은|는|이|가)?(?:뭐뭐|뭐가|뭐|어떤게|어떤것)(?:이|가)?있"),
+    ("overview", 2.4, r"별일|별탈|무사|브리핑|한눈에|상황(?:정리|보고|요약|공유|좀|은|이|어)|현황|전반|전체(?:적|상|요약|헬스|상태|서버상)?|다들|멀쩡|요약|문제(?:는|가)?(?:있어|없|있나|있니|있냐|있음|있는지|있을)|이상(?:없|무)|잘(?:돌아가|굴러가|있)|상태점검|오버뷰|전부괜찮|헬스체크|헬스"),
+    ("overview", 1.3, r"상태|시스템|인프라|건강|어때|어떰|어떠|어떤가|괜찮|상황|안녕|점검|별로"),
+    ("anomalies", 3.3, r"(?<![0-9%프로])이상(?:징후|치|탐지|감지|현상|동작|행동|패턴|한|해|하|있|없|값|점|징조|감)|특이(?:사항|점|한|값)|특이|튀(?:는|었|고|어|는데|네)|급증|급등|급락|급감|치솟|솟구|스파이크|비정상|평소(?:랑|와|하고|보다|와는)(?:다르|다른|달라|이상)|(?:혼자|유독|유난히|다르게).{0,6}(?:노는|튀|다른|다르|높|이상)|수상|요상|이상하게|괴상|아웃라이어|벗어난|어노말리|anomal\w*"),
+    ("patterns", 3.5, r"패턴|계절|추세|트렌드|주기|반복|누수|릭(?:있|나|이)|새(?:는|고|나|네)(?=거|것|중|있|서버|놈|데|곳|지|$|같|듯|메모)|매일|매주|매시|매번|날마다|꾸준|점점|계속(?:해서)?(?:늘|증가|오르|올라|커|새|쌓)|규칙적|정기적|서서히|요일별|시간대별|일간|주간패턴"),
+    ("correlation", 3.9, r"상관|연관|관련(?:있|이|성)|관계|같이(?:움직|변|오르|올라|튀|늘|증가|움)|따라(?:가|움직|오르|올라)|연동|함께(?:움직|변|오르|올라|늘|증가)|(?:늘|오르|높아지|증가하|떨어지|느려지|올라가)면.{0,12}도(?:같이|함께)?(?:늘|오르|높|증가|떨어|느려|올라|줄)|영향(?:을|이|있|주|미)|동조|선행|연결(?:돼|되|된)"),
+    ("forecast", 4.0, r"예측|전망|예상|내다|추정|얼마나남|며칠남|남은시간|꽉차(?:는|게|려|나|겠|ㄹ)|꽉찰|가득찰|다찰|찰(?:까|것|거|예정|때)|넘을(?:까|것|거|서버|예정|듯)?|도달할|될까|터질(?:까|것|거|듯)|초과할|부족(?:해|해질|할|하게)(?:질|될|까|것|ㄹ)?"),
+    ("forecast", 3.4, r"언제(?:쯤)?.{0,10}(?:차|찬|찰|꽉|되|돼|될|넘|도달|부족|터|다쓰|고갈|풀)|(?:되는건|차는건|넘는건|도달하는건)언제|앞으로|향후|조만간|곧|고갈|풀(?:나|찰|차)"),
+    ("capacity", 3.9, r"여유|여력|헤드룸|버티|버틸|버텨|견디|견딜|견뎌|감당|증설|한계|더필요|(?:서버|노드|장비).{0,6}(?:더|추가).{0,6}(?:필요|넣|사|늘)|빠지면|빠져도|죽으면|죽어도|다운되면|내려가면|나가면|꺼지면|잃으면|용량(?:계획|산정|분석|전망|은|이|얼마|충분|검토|플랜|괜찮|점검)|스케일(?:아웃|업)|오토스케일|늘려야|(?:늘면|늘어나면|증가하면|몰리면|들어오면|들어와도|늘어도|늘어나도|몰려도|올라가면|오르면)(?:버|견|감|어떻|어찌|괜찮|가능|될|되|문제)|배(?:가)?(?:되면|로늘|늘|되도|돼도|로뛰면)|충분|캐파|capa|whatif"),
+    ("compare", 3.9, r"비교|대비|차이|전후|달라|바뀌|바뀐|변(?:한|했|화|경|동)|보다(?:더)?(?:느|빨|높|낮|늘|줄|많|적|심|나|안|좋|올|떨|응|메|씨|c|디|에|지|트|요|큐|캐|괜)|증감|어제(?:랑|와|하고)(?:.{0,8})(?:다|늘|같|비|차)|견주"),
+    ("recommend", 3.5, r"추천|권장|권고|제안|조언|조치(?!가이드|방법은보통)|대응(?!책?매뉴얼)|뭐(?:부터|를|를먼저|먼저|라도)?(?:해야|하면|할까|하지|해줘야|해)|뭘(?:먼저)?(?:해야|하면|할까|하지)|무엇(?:을|부터)(?:먼저)?(?:해야|하면|할까)|어떻게(?:할까|해야(?!하나요)|하면|하지|하죠|고쳐|고치|조치|대응|처리|해결해|해결하|해줘)|어떡|어쩌지|어쩔까|어카|어케(?:해|하|고)|해야(?:돼|되|됨|될|하|할)|할일|액션|우선순위|다음단계|고쳐(?:줘|야|라)|해결해줘|급한(?:것|거|불)"),
+    ("incidents", 4.3, r"인시던트|포스트모템|사후(?:분석|보고)|사고(?:보고|이력|목록|기록|리스트|내역|있|몇)?|장애(?:이력|목록|기록|내역|리스트|보고|현황|히스토리|통계|건수|몇|있(?!는서버)|있었|없|났었|발생|조회|가몇|가있)|장애.{0,6}(?:몇건|보여|목록|조회|리스트)|(?:진행|열린|미해결|안끝난|해결된|끝난|종료된|최근|지난|확인된)(?:중인|안된)?(?:장애|인시던트|사고|알람|알림|경보)|알람(?:목록|뭐|있|보|리스트)|경보(?:목록|있|보)|보고서"),
+    ("runbook", 4.5, r"런북|플레이북|매뉴얼|메뉴얼|가이드|절차|명령어|대처|대응법|대응방법|해결(?:방법|법|책|하는|은어떻|어떻)|조치(?:방법|법|가이드)(?!추천)|하는법|하는방법|푸는법|잡는법|고치는(?:법|방법)|줄이는(?:법|방법)|방법(?!은없)|(?:났을|나면|날|찼을|때|뜨면|뜰때|생기면|발생하면|발생시|걸리면|걸렸을때|만료되면|끊기면).{0,8}(?:어떻게|뭘|뭐|어케|해결|조치|대응|대처|확인)|보통어떻게|어떻게(?:잡|푸|풀|줄이|막|복구|늘리|확인하|디버)|노하우"),
+    ("query", 1.7, r"보여|얼마|몇(?!대)|평균|최대|최고|최소|최저|그래프|조회|값|제일|가장|많이|높은|낮은|넘는|넘은|이상인|초과|추이|현재|지금|사용률|사용량|수치|알려|뽑아|순으로|순위|상위|차트|쌓여|확인|궁금|지표값|찍"),
+    ("metrics", 4.8, r"(?:어떤|무슨|뭔|조회가능한|사용가능한|볼수있는|수집(?:하는|되는|중인))(?:지표|메트릭|항목|데이터)(?:가|를|들|는|이|은)?(?:를)?(?:볼|있|조회|수집|제공|쓸|확인|지원|뭐|$)|(?:지표|메트릭)(?:의)?(?:목록|리스트|종류|이름|전체)|(?:조회|수집)가능한(?:지표|메트릭)|(?:뭘|뭐를|무엇을|뭐)(?:측정|모니터|수집|재)"),
+    ("help", 5.0, r"^도움말?$|도움말|도와줘$|사용법|사용방법|쓰는법|쓰는방법|(?:뭐|뭘|무엇을|무엇|무슨일|뭐를)(?:을|를)?할수있|어떻게(?:쓰|사용하|이용하|물어)|질문(?:예시|예제|샘플|방법|목록|뭐)|(?:예시|예제)(?:좀|를|질문|보)|기능(?:이|은|좀|설명|뭐|목록)|너(?:는)?(?:누구|뭐야|뭐하는)"),
+)  # fmt: skip
+
+FLEET_WORDS = (
+    r"\b(?:servers?|inventory|hosts?|machines?|nodes?|fleet|clusters?|prod|production|staging|infra\w*|systems?|deploy\w*|outages?|services?|metrics?|site|website|"
+    r"app|backend|frontend|boxes|instances?|incidents?|alerts?|ops|uptime|kubernetes|k8s|pods?)\b"
+    r"|서버|노드|장비|클러스터|시스템|인프라|운영|장애|배포|서비스|지표|메트릭|사이트|머신|호스트|인스턴스|프로덕션|스테이징|모니터링|쿠버|파드"
+)
+"""Words that show that a question is about servers at all."""
