@@ -12,7 +12,7 @@ from pathlib import Path
 from openmanager_core.knowledge.terms import lettered, terms, words
 
 _MOST_TERMS = 60
-_WORDS_WEIGHT = 0.75
+_WORDS_WEIGHT = 0.5
 """Of the rank by words; the rest is the rank by trigrams. Measured: docs/decisions/knowledge-search.md."""
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS passage (id INTEGER PRIMARY KEY, source TEXT NOT NULL, title TEXT NOT NULL, body TEXT NOT NULL);
