@@ -1,7 +1,7 @@
 """How well questions in words are understood: intents and entities, on the part that was tuned on and the part kept aside.
 
-    python benchmarks/accuracy_ask.py            # both parts, figures only for the part kept aside
-    python benchmarks/accuracy_ask.py --errors   # and the errors of the part that was tuned on
+python benchmarks/accuracy_ask.py            # both parts, figures only for the part kept aside
+python benchmarks/accuracy_ask.py --errors   # and the errors of the part that was tuned on
 """
 
 from __future__ import annotations
@@ -68,13 +68,17 @@ def entity_errors(asked: Question, got: Plan) -> Iterator[str]:
     }
     for key, value in seen.items():
         wanted = want.get(key, "")
-        if value != wanted and (wanted or (asked.intent not in _IGNORED and key in ("server", "cluster", "region", "metric"))):
+        if value != wanted and (
+            wanted or (asked.intent not in _IGNORED and key in ("server", "cluster", "region", "metric"))
+        ):
             yield f"{key}: {value!r} not {wanted!r}"
     if "start" in want and (got.start_s is None or abs(got.start_s - _instant(want["start"])) > 90):
         yield f"start: {got.start_s and got.start_s - NOW_S} not {_instant(want['start']) - NOW_S}"
     if "end" in want and got.end_s != _instant(want["end"]):
         yield f"end: {got.end_s}"
-    if "before" in want and (got.before_start_s is None or not -1 <= (got.before_start_s - _instant("yesterday")) / 86_400 < 1):
+    if "before" in want and (
+        got.before_start_s is None or not -1 <= (got.before_start_s - _instant("yesterday")) / 86_400 < 1
+    ):
         yield f"before: {got.before_start_s and got.before_start_s - NOW_S}"
     if "horizon" in want and got.horizon_s != parse_duration(want["horizon"]):
         yield f"horizon: {got.horizon_s}"
@@ -104,7 +108,11 @@ def measure(asked: list[Question], fleet: Fleet) -> Figures:
         wrong = [] if q.intent == "unknown" else list(entity_errors(q, got))
         whole += not wrong
         if not ok or wrong:
-            errors.append(f"{q.text!r}: {got.intent} (not {q.intent}) {'; '.join(wrong)}" if not ok else f"{q.text!r}: {'; '.join(wrong)}")
+            errors.append(
+                f"{q.text!r}: {got.intent} (not {q.intent}) {'; '.join(wrong)}"
+                if not ok
+                else f"{q.text!r}: {'; '.join(wrong)}"
+            )
     n = max(1, len(asked))
     return Figures(len(asked), right / n, whole / n, tuple(errors))
 
@@ -128,7 +136,9 @@ def main() -> int:
             part = [q for q in every if q.kept_aside == aside and q.language.startswith(language)]
             f = measure(part, known)
             name = "kept aside" if aside else "tuned on"
-            sys.stdout.write(f"{name:10s} {language or 'all':3s} n={f.n:3d} intent {f.intent:.3f} entities {f.entities:.3f}\n")
+            sys.stdout.write(
+                f"{name:10s} {language or 'all':3s} n={f.n:3d} intent {f.intent:.3f} entities {f.entities:.3f}\n"
+            )
             if args.errors and not aside and not language:
                 sys.stdout.write("".join(f"  {e}\n" for e in f.errors))
     return 0

@@ -1,6 +1,6 @@
 """How often the right runbook is among the first three (recall@3), on the part tuned on and the part kept aside.
 
-    python benchmarks/accuracy_runbooks.py [--errors] [--tuning-only]
+python benchmarks/accuracy_runbooks.py [--errors] [--tuning-only]
 """
 
 from __future__ import annotations
@@ -64,7 +64,9 @@ def main() -> int:
             part = [q for q in queries() if q.kept_aside == aside and q.language.startswith(language)]
             three, missed = recall(part)
             name = "kept aside" if aside else "tuned on"
-            sys.stdout.write(f"{name:10s} {language or 'all':3s} n={len(part):3d} recall@3 {three:.3f} recall@1 {recall(part, 1)[0]:.3f}\n")
+            sys.stdout.write(
+                f"{name:10s} {language or 'all':3s} n={len(part):3d} recall@3 {three:.3f} recall@1 {recall(part, 1)[0]:.3f}\n"
+            )
             if args.errors and not aside and not language:
                 sys.stdout.write("".join(f"  {m}\n" for m in missed))
     return 0

@@ -36,7 +36,7 @@ async def ask_fleet(
     now_s = await analyst.now_s()
     read = await offload(plan, question, fleet, now_s, language)
     checkpoint(0.01, f"understood as {read.intent}")
-    made = Run(analyst, read, fleet, now_s, Voice(read.language))
+    made = Run(analyst, read, fleet, now_s, Voice(read.language), explain)
     rows: list[PassageRow] = []
     lost: list[str] = []
     if read.stage == 3 or read.intent == "runbook":
@@ -64,7 +64,9 @@ async def _from_runbooks(made: Run) -> tuple[list[PassageRow], list[str]]:
     read = made.plan
     found: list[PassageRow] = []
     if terms(read.question):
-        found, _, problems = await passages(made.analyst, read.question[:500], read.language == "ko", _MOST_PASSAGES * 2)
+        found, _, problems = await passages(
+            made.analyst, read.question[:500], read.language == "ko", _MOST_PASSAGES * 2
+        )
         made.problems += problems
         made.calls.append(f"search_runbooks(query={visible(read.question)[:200]!r})")
     if read.intent == "runbook":
@@ -86,7 +88,9 @@ def _not_known(question: str) -> list[str]:
     text = folded(question)
     known = "|".join(pattern for _, _, pattern in (*ENGLISH, *KOREAN)) + "|" + FLEET_WORDS
     literal = set(re.findall(r"[a-z]{3,}|[가-힣]{2,}", known))
-    return [w for w in dict.fromkeys(re.findall(r"[^\W_]+", text)) if w not in literal][:12] or ([visible(question)[:60]] if text.strip() else [])
+    return [w for w in dict.fromkeys(re.findall(r"[^\W_]+", text)) if w not in literal][:12] or (
+        [visible(question)[:60]] if text.strip() else []
+    )
 
 
 def _reading(read: Plan) -> list[str]:

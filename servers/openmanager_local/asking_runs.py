@@ -19,6 +19,7 @@ from openmanager_local.asking_voice import Voice
 _MOST_ROWS = 20
 _MOST_SERVERS = 500
 _MOST_SHOWN = 5
+_EXPLAINED = ("fleet_overview", "find_anomalies", "find_root_cause")
 
 
 @dataclass(slots=True)
@@ -30,11 +31,11 @@ class Run:
     fleet: Fleet
     now_s: float
     say: Voice
+    explain: bool = False
     sentences: list[str] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     trail: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
-    runbook_query: str = ""
 
     @property
     def shown(self) -> int:
@@ -53,6 +54,8 @@ class Run:
         """Call one of the server's analyses, and note the call as a model would write it."""
         name = tool.__name__
         self.calls.append(f"{name}({', '.join(f'{k}={_short(v)}' for k, v in arguments.items())})")
+        if self.explain and name in _EXPLAINED:
+            arguments["explain"] = True
         checkpoint(0.02, f"{name}: started")
         made = await tool(self.analyst, **arguments)
         self.problems += [text for text in getattr(made, "problems", []) if text not in self.problems]
@@ -62,6 +65,7 @@ class Run:
             if getattr(made, key, None) not in (None, "", [])
         ]  # fmt: skip
         self.trail.append(f"{name}: {'; '.join(facts) or 'done'}")
+        self.trail += [f"{name}: {text}" for text in getattr(made, "trail", [])]
         checkpoint(0.95, f"{name}: {facts[-1] if facts else 'done'}")
         return made
 
@@ -88,7 +92,10 @@ class Run:
         if len(clusters) == 1 and known is not None and len(known.members) == len(chosen):
             return {"cluster": known.id}
         if len(chosen) > _MOST_SERVERS:
-            self.assume(f"Only the first {_MOST_SERVERS} of {len(chosen)} servers were looked at.", f"서버 {len(chosen)}대 가운데 앞의 {_MOST_SERVERS}대만 보았습니다.")
+            self.assume(
+                f"Only the first {_MOST_SERVERS} of {len(chosen)} servers were looked at.",
+                f"서버 {len(chosen)}대 가운데 앞의 {_MOST_SERVERS}대만 보았습니다.",
+            )
         return {"servers": [s.id for s in chosen[:_MOST_SERVERS]]}
 
     def members(self) -> tuple[Any, ...]:
@@ -96,11 +103,18 @@ class Run:
         plan = self.plan
         try:
             return self.fleet.select(
-                servers=plan.servers, cluster=plan.cluster, type=plan.type, region=plan.region, environment=plan.environment
+                servers=plan.servers,
+                cluster=plan.cluster,
+                type=plan.type,
+                region=plan.region,
+                environment=plan.environment,
             )
         except FleetError:
             wanted = {s.id for s in self.fleet.servers if plan.type in ("", s.type)}
-            self.assume("No server meets all conditions named: the type alone was used.", "말한 조건을 모두 만족하는 서버가 없어 종류만 보았습니다.")
+            self.assume(
+                "No server meets all conditions named: the type alone was used.",
+                "말한 조건을 모두 만족하는 서버가 없어 종류만 보았습니다.",
+            )
             return tuple(s for s in self.fleet.servers if s.id in wanted)
 
     def cluster(self) -> str:
@@ -113,11 +127,17 @@ class Run:
         if not (plan.type or plan.environment or plan.region):
             return ""
         ids = {s.cluster for s in self.members()}
-        fits = sorted((c for c in self.fleet.clusters if c.id in ids), key=lambda c: (c.environment != "production", -len(c.members), c.id))
+        fits = sorted(
+            (c for c in self.fleet.clusters if c.id in ids),
+            key=lambda c: (c.environment != "production", -len(c.members), c.id),
+        )
         if not fits:
             return ""
         if len(fits) > 1:
-            self.assume(f"{len(fits)} clusters fit; {fits[0].id} was taken.", f"해당하는 클러스터 {len(fits)}개 가운데 {fits[0].id} 클러스터를 보았습니다.")
+            self.assume(
+                f"{len(fits)} clusters fit; {fits[0].id} was taken.",
+                f"해당하는 클러스터 {len(fits)}개 가운데 {fits[0].id} 클러스터를 보았습니다.",
+            )
         return fits[0].id
 
     def clusters(self) -> set[str]:

@@ -36,7 +36,10 @@ async def overview(run: Run) -> None:
     for c in made.worst_clusters[:3]:
         health = "?" if c.health is None else f"{c.health:.0f}"
         why = visible(c.reasons[-1]) if c.reasons else ""
-        run.tell(f"{ident(c.id)} needs a look: {health}/100, {why}.", f"살펴볼 클러스터 {ident(c.id)}: {health}/100점, {why}.")
+        run.tell(
+            f"{ident(c.id)} needs a look: {health}/100, {why}.",
+            f"살펴볼 클러스터 {ident(c.id)}: {health}/100점, {why}.",
+        )
     for cause in made.causes[:2]:
         run.tell(f"Likely cause: {run.say.cause(cause)}.", f"유력한 원인 — {run.say.cause(cause)}.")
     if made.anomalies:
@@ -55,11 +58,17 @@ async def unhealthy(run: Run) -> None:
     plan, clusters = run.plan, run.clusters()
     window = await run.analyst.window(**run.window())
     hosts = [s.id for s in run.members()] if clusters else None
-    run.calls.append(f"fleet_overview(start={run.window()['start']!r}) by server" + (f", {len(hosts)} servers" if hosts else ""))
+    run.calls.append(
+        f"fleet_overview(start={run.window()['start']!r}) by server" + (f", {len(hosts)} servers" if hosts else "")
+    )
     seen = await survey(run.analyst, window, hosts=hosts)
     run.problems += seen.problems[:5]
     run.trail.append(f"survey: {seen.screened_series} series screened by {seen.method}; {len(seen.findings)} findings")
-    sick = sorted((h.score, name) for name, h in seen.servers.items() if h.status != "healthy" and (hosts is None or name in set(hosts)))
+    sick = sorted(
+        (h.score, name)
+        for name, h in seen.servers.items()
+        if h.status != "healthy" and (hosts is None or name in set(hosts))
+    )
     if plan.count:
         sick = sick[: plan.count]
     strongest = {}
@@ -67,12 +76,15 @@ async def unhealthy(run: Run) -> None:
         strongest.setdefault(f.host, f)
     total = len(hosts) if hosts else len(run.fleet.servers)
     if not sick:
-        run.tell(f"None of {total} servers is in bad health now.", f"서버 {total}대 가운데 지금 상태가 나쁜 서버는 없습니다.")
+        run.tell(
+            f"None of {total} servers is in bad health now.", f"서버 {total}대 가운데 지금 상태가 나쁜 서버는 없습니다."
+        )
         for f in seen.findings[:2]:
             run.tell(f"Still, look at this: {visible(f.summary)}.", f"그래도 살펴볼 것: {visible(f.summary)}.")
         return
     run.tell(
-        f"{len(sick)} of {total} servers are not well, the worst first:", f"서버 {total}대 가운데 {len(sick)}대가 좋지 않습니다. 나쁜 순서:"
+        f"{len(sick)} of {total} servers are not well, the worst first:",
+        f"서버 {total}대 가운데 {len(sick)}대가 좋지 않습니다. 나쁜 순서:",
     )
     for score, name in sick[: run.shown]:
         h = seen.servers[name]
@@ -85,11 +97,23 @@ async def unhealthy(run: Run) -> None:
 async def servers(run: Run) -> None:
     """How many servers, and which."""
     plan = run.plan
-    where = {k: v for k, v in (("type", plan.type), ("cluster", plan.cluster), ("region", plan.region), ("environment", plan.environment)) if v}
+    where = {
+        k: v
+        for k, v in (
+            ("type", plan.type),
+            ("cluster", plan.cluster),
+            ("region", plan.region),
+            ("environment", plan.environment),
+        )
+        if v
+    }
     made = await run.call(list_servers, **where, limit=_MOST_NAMES)
     names = ", ".join(ident(s.id) for s in made.servers)
     kind = " ".join(where.values())
-    run.tell(f"There are {made.total} {kind + ' ' if kind else ''}servers.", f"{kind + ' ' if kind else ''}서버는 모두 {made.total}대입니다.")
+    run.tell(
+        f"There are {made.total} {kind + ' ' if kind else ''}servers.",
+        f"{kind + ' ' if kind else ''}서버는 모두 {made.total}대입니다.",
+    )
     more = made.total - len(made.servers)
     run.sentences.append(names + (run.say(f", and {more} more", f" 외 {more}대") if more > 0 else ""))
 
@@ -147,7 +171,9 @@ async def metrics(run: Run) -> None:
     """What is measured here."""
     made = await run.call(list_metrics, server=run.plan.servers[0] if run.plan.servers else "")
     run.tell(f"{made.total} metrics can be asked for:", f"조회할 수 있는 지표는 {made.total}개입니다:")
-    run.sentences += [f"- {m.name} [{m.unit}]: {run.say.metric(m.name) if run.say.ko else m.description}" for m in made.metrics]
+    run.sentences += [
+        f"- {m.name} [{m.unit}]: {run.say.metric(m.name) if run.say.ko else m.description}" for m in made.metrics
+    ]
 
 
 async def show_help(run: Run) -> None:

@@ -21,7 +21,14 @@ _METRICS_KO = {
     "connections_active": "연결 수", "queue_depth_messages": "큐 대기 메시지", "cache_hit_ratio": "캐시 적중률",
 }  # fmt: skip
 _STATUS_KO = {"healthy": "정상", "degraded": "저하", "critical": "심각", "unknown": "알 수 없음"}
-_PATTERN_KO = {"season": "계절성", "trend": "추세", "leak": "누수", "regime": "상태 전환", "discord": "특이 구간", "recurring_spike": "반복 급증"}
+_PATTERN_KO = {
+    "season": "계절성",
+    "trend": "추세",
+    "leak": "누수",
+    "regime": "상태 전환",
+    "discord": "특이 구간",
+    "recurring_spike": "반복 급증",
+}
 INTENT_WORDS: dict[str, tuple[str, str]] = {
     "overview": ("the state of the fleet", "전체 상태"), "unhealthy": ("servers in bad health", "상태가 나쁜 서버"), "servers": ("which servers there are", "서버 목록"),
     "describe": ("one server", "서버 한 대의 상태"), "anomalies": ("anomalies", "이상 징후"), "patterns": ("patterns", "패턴"),
@@ -89,35 +96,72 @@ class Voice:
         if not self.ko:
             explains = f"; it explains {', '.join(map(ident, row.explains[:4]))}" if row.explains else ""
             change = f"; change: {row.change}" if row.change else ""
-            return f"{book.title} at {ident(row.node)} (confidence {row.confidence:.0%}{since}): {proof}{change}{explains}"
+            return (
+                f"{book.title} at {ident(row.node)} (confidence {row.confidence:.0%}{since}): {proof}{change}{explains}"
+            )
         since = f", {row.onset}부터" if row.onset else ""
         explains = f"; 함께 설명되는 대상: {', '.join(map(ident, row.explains[:4]))}" if row.explains else ""
         change = f"; 최근 변경: {row.change}" if row.change else ""
-        return f"{ident(row.node)}: {book.title_ko} (신뢰도 {row.confidence:.0%}{since}). 근거: {proof}{change}{explains}"
+        return (
+            f"{ident(row.node)}: {book.title_ko} (신뢰도 {row.confidence:.0%}{since}). 근거: {proof}{change}{explains}"
+        )
 
     def assumptions(self, plan: Plan) -> list[str]:
         """What had to be assumed, each in one sentence."""
         out = []
         for code, *rest in plan.assumptions:
             if code == "close":
-                out.append(self(f"Read as {self.intent(rest[0])}; {self.intent(rest[1])} was nearly as likely.", f"'{self.intent(rest[0])}' 질문으로 보았습니다. '{self.intent(rest[1])}' 질문일 수도 있습니다."))
+                out.append(
+                    self(
+                        f"Read as {self.intent(rest[0])}; {self.intent(rest[1])} was nearly as likely.",
+                        f"'{self.intent(rest[0])}' 질문으로 보았습니다. '{self.intent(rest[1])}' 질문일 수도 있습니다.",
+                    )
+                )
             elif code == "guess":
-                out.append(self(f"No clear question word: read as {self.intent(rest[0])}.", f"무엇을 묻는지 분명하지 않아 '{self.intent(rest[0])}' 질문으로 보았습니다."))
+                out.append(
+                    self(
+                        f"No clear question word: read as {self.intent(rest[0])}.",
+                        f"무엇을 묻는지 분명하지 않아 '{self.intent(rest[0])}' 질문으로 보았습니다.",
+                    )
+                )
             elif code == "name":
                 others = self(f" (could also be {rest[2]})", f" (다른 후보: {rest[2]})") if rest[2] else ""
-                out.append(self(f"{ident(rest[0])} was read as {ident(rest[1])}{others}.", f"{ident(rest[0])} → {ident(rest[1])} 이름으로 보았습니다{others}."))
+                out.append(
+                    self(
+                        f"{ident(rest[0])} was read as {ident(rest[1])}{others}.",
+                        f"{ident(rest[0])} → {ident(rest[1])} 이름으로 보았습니다{others}.",
+                    )
+                )
             elif code == "no_such_name":
-                out.append(self(f"No server here is called {ident(rest[0])}.", f"{ident(rest[0])} 이름의 서버는 없습니다."))
+                out.append(
+                    self(f"No server here is called {ident(rest[0])}.", f"{ident(rest[0])} 이름의 서버는 없습니다.")
+                )
             elif code == "metric":
-                out.append(self(f"No metric was named: {rest[0]} was taken.", f"지표를 말하지 않아 {self.metric(rest[0])} 지표로 보았습니다."))
+                out.append(
+                    self(
+                        f"No metric was named: {rest[0]} was taken.",
+                        f"지표를 말하지 않아 {self.metric(rest[0])} 지표로 보았습니다.",
+                    )
+                )
             elif code == "clock_yesterday":
-                out.append(self("That clock time is still to come today (UTC): yesterday's was taken.", "말한 시각이 오늘은 아직 오지 않아(UTC) 어제로 보았습니다."))
+                out.append(
+                    self(
+                        "That clock time is still to come today (UTC): yesterday's was taken.",
+                        "말한 시각이 오늘은 아직 오지 않아(UTC) 어제로 보았습니다.",
+                    )
+                )
             elif code == "said":
                 out.append(self(rest[0], rest[1]))
-        out += [self(f"{ident(a)} was read as {ident(b)}.", f"'{a}' → '{b}' 오타로 보았습니다.") for a, b in plan.corrections]
+        out += [
+            self(f"{ident(a)} was read as {ident(b)}.", f"'{a}' → '{b}' 오타로 보았습니다.")
+            for a, b in plan.corrections
+        ]
         if plan.start_s is not None:
             until = "now" if plan.end_s is None else iso(plan.end_s)
-            out.append(self(f"Window: {iso(plan.start_s)} to {until} (UTC).", f"구간: {iso(plan.start_s)} ~ {'현재' if plan.end_s is None else until} (UTC)."))
+            out.append(
+                self(
+                    f"Window: {iso(plan.start_s)} to {until} (UTC).",
+                    f"구간: {iso(plan.start_s)} ~ {'현재' if plan.end_s is None else until} (UTC).",
+                )
+            )
         return out
-
-

@@ -49,7 +49,9 @@ async def search_runbooks(
             searched=searched,
             total=total,
             runbooks=part,
-            explanation="" if part else "No word of the query occurs in any runbook. Try: a symptom, such as 'disk full'.",
+            explanation=""
+            if part
+            else "No word of the query occurs in any runbook. Try: a symptom, such as 'disk full'.",
             problems=problems,
             next_cursor=after,
         ),
@@ -95,7 +97,10 @@ def _shipped(hit: Hit, korean: bool) -> PassageRow:
         risk=max((s.risk for s in book.steps), key=_RISKS.index),
         causes=list((book.likely_ko if korean else book.likely) or book.likely),
         diagnose=list(book.diagnose),
-        remedies=[filled((s.action_ko if korean else s.action) or s.action) + (f" — {s.command}" if s.command else "") for s in book.steps],
+        remedies=[
+            filled((s.action_ko if korean else s.action) or s.action) + (f" — {s.command}" if s.command else "")
+            for s in book.steps
+        ],
         verify=filled(book.steps[0].verify),
     )
 

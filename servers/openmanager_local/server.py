@@ -29,8 +29,8 @@ from openmanager_local.incident_tools import (
     recommend_actions,
 )
 from openmanager_local.prompts import add_prompts
-from openmanager_local.runbook_tools import search_runbooks
 from openmanager_local.resources import add_resources
+from openmanager_local.runbook_tools import search_runbooks
 from openmanager_local.series_tools import capacity_outlook, forecast_metric, query_metrics
 
 if TYPE_CHECKING:

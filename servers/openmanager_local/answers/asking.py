@@ -23,7 +23,9 @@ class PassageRow(Row):
 
     def as_text(self) -> str:
         """The passage; words from the user's files are quoted."""
-        lines = [f"- {self.title} [{self.id}], {'shipped' if self.source == 'shipped' else f'from {quoted(self.source)}'}"]
+        lines = [
+            f"- {self.title} [{self.id}], {'shipped' if self.source == 'shipped' else f'from {quoted(self.source)}'}"
+        ]
         if self.snippet:
             lines.append(f"  {self.snippet if self.source == 'shipped' else quoted(self.snippet, 600)}")
         lines += [f"  cause: {text}" for text in self.causes]
@@ -51,7 +53,9 @@ class RunbooksAnswer(Answer):
         """One paragraph a runbook."""
         head = f"{len(self.runbooks)} of {self.total} runbooks for {quoted(self.query)} ({self.searched})"
         return joined(
-            block(head, [row.as_text() for row in self.runbooks], self.explanation), notes(self.problems), more(self.next_cursor)
+            block(head, [row.as_text() for row in self.runbooks], self.explanation),
+            notes(self.problems),
+            more(self.next_cursor),
         )
 
 

@@ -68,7 +68,10 @@ class Folder:
                 return index.search(query, top)
             except (sqlite3.Error, OSError) as exc:
                 self._drop()
-                raise StorageUnavailable(f"the index of the runbooks folder can not be kept: {type(exc).__name__}", hint="check that the state folder can be written") from exc
+                raise StorageUnavailable(
+                    f"the index of the runbooks folder can not be kept: {type(exc).__name__}",
+                    hint="check that the state folder can be written",
+                ) from exc
 
     def close(self) -> None:
         """Let go of the index."""
@@ -130,7 +133,9 @@ def _open(file: Path) -> Passages:
     if index.run("PRAGMA user_version") not in ([(_VERSION,)], [(0,)]):
         index.close()
         raise sqlite3.DatabaseError("made by another version")
-    index.run("CREATE TABLE IF NOT EXISTS seen (name TEXT PRIMARY KEY, mtime_ns INTEGER NOT NULL, bytes INTEGER NOT NULL)")
+    index.run(
+        "CREATE TABLE IF NOT EXISTS seen (name TEXT PRIMARY KEY, mtime_ns INTEGER NOT NULL, bytes INTEGER NOT NULL)"
+    )
     index.run(f"PRAGMA user_version = {_VERSION}")
     with suppress(OSError):
         file.chmod(0o600)
@@ -139,7 +144,9 @@ def _open(file: Path) -> Passages:
 
 def _files(root: Path, problems: list[str]) -> Iterator[tuple[str, os.stat_result, int]]:
     """Name below the root, status and open descriptor of each plain Markdown file; links and devices are passed by."""
-    walk = os.fwalk(root, follow_symlinks=False) if hasattr(os, "fwalk") else ((d, s, f, -1) for d, s, f in os.walk(root))
+    walk = (
+        os.fwalk(root, follow_symlinks=False) if hasattr(os, "fwalk") else ((d, s, f, -1) for d, s, f in os.walk(root))
+    )
     for folder, below, files, folder_descriptor in walk:
         depth = len(Path(folder).relative_to(root).parts)
         below[:] = sorted(d for d in below if not d.startswith(".")) if depth < MOST_DEPTH else []
@@ -147,7 +154,9 @@ def _files(root: Path, problems: list[str]) -> Iterator[tuple[str, os.stat_resul
             if not name.casefold().endswith(_ENDINGS) or name.startswith("."):
                 continue
             shown = (Path(folder).relative_to(root) / name).as_posix()
-            flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+            flags = (
+                os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+            )
             try:
                 if folder_descriptor >= 0:
                     descriptor = os.open(name, flags, dir_fd=folder_descriptor)
@@ -155,7 +164,9 @@ def _files(root: Path, problems: list[str]) -> Iterator[tuple[str, os.stat_resul
                     descriptor = os.open(os.path.join(folder, name), flags)
             except OSError:
                 if len(problems) < _MOST_PROBLEMS:
-                    problems.append(f"{os.fsencode(shown).decode('utf-8', 'replace')} is a link or can not be read, and is left out")
+                    problems.append(
+                        f"{os.fsencode(shown).decode('utf-8', 'replace')} is a link or can not be read, and is left out"
+                    )
                 continue
             try:
                 status = os.fstat(descriptor)
@@ -184,7 +195,10 @@ def _passages(name: str, text: str) -> Iterator[Passage]:
         heading = None if fenced else _HEADING.match(line)
         if heading:
             yield from _pieces(name, title, lines)
-            title, lines = (heading[1] if heading[1].casefold() == first.casefold() else f"{first}: {heading[1]}")[:200], []
+            title, lines = (
+                (heading[1] if heading[1].casefold() == first.casefold() else f"{first}: {heading[1]}")[:200],
+                [],
+            )
         else:
             lines.append(line)
     yield from _pieces(name, title, lines)

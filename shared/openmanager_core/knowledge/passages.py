@@ -56,7 +56,9 @@ class Passages:
         """Index passages; those of the same source stay."""
         with self._lock, self._db as db:
             for p in passages:
-                row = db.execute("INSERT INTO passage (source, title, body) VALUES (?, ?, ?)", (p.source, p.title, p.body)).lastrowid
+                row = db.execute(
+                    "INSERT INTO passage (source, title, body) VALUES (?, ?, ?)", (p.source, p.title, p.body)
+                ).lastrowid
                 db.execute(
                     "INSERT INTO by_word (rowid, title, symptoms, body) VALUES (?, ?, ?, ?)",
                     (row, " ".join(terms(p.title)), " ".join(terms(p.symptoms)), " ".join(terms(p.body))),
@@ -102,7 +104,10 @@ class Passages:
         for row, (source, title, body) in rows.items():
             there = tuple(t for t in asked if t in held.get(row, ()))
             matched = len(there) / len(asked)
-            rank = _WORDS_WEIGHT * by_word.get(row, 0.0) / best_word + (1 - _WORDS_WEIGHT) * by_gram.get(row, 0.0) / best_gram
+            rank = (
+                _WORDS_WEIGHT * by_word.get(row, 0.0) / best_word
+                + (1 - _WORDS_WEIGHT) * by_gram.get(row, 0.0) / best_gram
+            )
             out.append(Found(source, title, body, round(rank * (0.5 + 0.5 * matched), 4), round(matched, 3), there))
         return sorted(out, key=lambda f: (-f.score, f.source))[:top]
 
@@ -116,7 +121,9 @@ class Passages:
 
     def _of(self, table: str, rows: tuple[int, ...]) -> list[tuple[int, str, str, str]]:
         marks = ",".join("?" * len(rows))
-        return self._db.execute(f"SELECT rowid, title, symptoms, body FROM {table} WHERE rowid IN ({marks})", rows).fetchall()  # noqa: S608
+        return self._db.execute(
+            f"SELECT rowid, title, symptoms, body FROM {table} WHERE rowid IN ({marks})", rows
+        ).fetchall()
 
     def close(self) -> None:
         """Let go of the file."""

@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "uninstall": ("openmanager_kit.cli.uninstall", "Take our servers out of an MCP client's configuration"),
     "restore": ("openmanager_kit.cli.restore", "Undo the last change of an MCP client's configuration"),
     "demo": ("openmanager_local.demo", "Break a simulated fleet and analyse it through MCP, as make run does"),
+    "ask": ("openmanager_local.ask_command", "Ask about the fleet in words, English or Korean"),
     "report": ("openmanager_local.report_command", "Report on the fleet: terminal, Markdown or JSON"),
     "detect": ("openmanager_kit.cli.detect", "Score one series for anomalies, causally (CSV in, JSON out)"),
     "detect-multi": (

@@ -74,7 +74,13 @@ def judge(text: str, seen: Seen) -> Judged:
         for intent, score in best.items():
             scores[intent] = scores.get(intent, 0.0) + score
     at_home = bool(
-        seen.server or seen.place or seen.metrics or seen.growth or seen.lost or seen.deploy or re.search(FLEET_WORDS, words)
+        seen.server
+        or seen.place
+        or seen.metrics
+        or seen.growth
+        or seen.lost
+        or seen.deploy
+        or re.search(FLEET_WORDS, words)
     )
     _weigh(scores, seen, words, squeezed)
     if _CHATTER.search(words) or _CHATTER.search(squeezed):
@@ -143,7 +149,7 @@ def _weigh(scores: dict[str, float], seen: Seen, words: str, squeezed: str) -> N
                 scores[intent] -= 0.8
     if "root_cause" in scores and "anomalies" in scores and scores["root_cause"] >= 3:
         scores["anomalies"] -= 1.5  # "why the spike" asks for the cause
-    if "runbook" in scores and (seen.server or seen.place and not seen.metrics):
+    if "runbook" in scores and (seen.server or (seen.place and not seen.metrics)):
         scores["runbook"] -= 0.6
     if "runbook" in scores and "root_cause" in scores:
         scores["root_cause"] -= 0.8

@@ -35,7 +35,17 @@ _GROWTH = re.compile(
 _TIMES = re.compile(
     r"(?<![\d.])(\d{1,2}(?:\.\d+)?)\s?(?:x\b|×|배)|\b(double|twice|triple)\b|(?<![가-힣])(두|세|네|다섯|열)\s?배"
 )
-_TIMES_WORDS = {"double": 2.0, "doubles": 2.0, "twice": 2.0, "triple": 3.0, "두": 2.0, "세": 3.0, "네": 4.0, "다섯": 5.0, "열": 10.0}
+_TIMES_WORDS = {
+    "double": 2.0,
+    "doubles": 2.0,
+    "twice": 2.0,
+    "triple": 3.0,
+    "두": 2.0,
+    "세": 3.0,
+    "네": 4.0,
+    "다섯": 5.0,
+    "열": 10.0,
+}
 _COUNT_WORDS = {
     "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "ten": 10, "a": 1, "an": 1, "한": 1, "하나": 1, "두": 2, "둘": 2, "세": 3,
     "셋": 3, "네": 4, "넷": 4, "다섯": 5,
@@ -46,8 +56,12 @@ _LOST = re.compile(
     r"(?:dies?|died|fails?|goes? (?:down|away)|is lost|are lost|crash(?:es)?|drops? out|disappears?|go)"
     r"|(\d{1,3}|한|두|세|네|다섯)\s?(?:대|개|노드)\s?(?:가|이|만|씩|를|을)?\s?(?:더\s?)?(?:빠지|죽|잃|다운|나가|내리|꺼지|고장|날아|뻗|빼|없어지|내려가)"
 )
-_TOP = re.compile(r"(?:top|worst|first|highest|best|biggest)[\s-](\d{1,3})\b|(?:상위|탑|top)\s?(\d{1,3})|(?<!\d)(\d{1,3})\s?(?:개|대|건|순위)(?!\S*(?:빠|죽|잃|다운|더))")
-_VALUE = re.compile(r"(?:above|over|exceeds?|exceeding|>=?|more than|below|under|reach(?:es)?|hits?)\s*(\d+(?:\.\d+)?)\s?(ms|s|seconds?|초|밀리초)?\b|(\d+(?:\.\d+)?)\s?(ms|s|초|밀리초)\s?(?:를|을|이|가)?\s?(?:넘|초과|이상)")
+_TOP = re.compile(
+    r"(?:top|worst|first|highest|best|biggest)[\s-](\d{1,3})\b|(?:상위|탑|top)\s?(\d{1,3})|(?<!\d)(\d{1,3})\s?(?:개|대|건|순위)(?!\S*(?:빠|죽|잃|다운|더))"
+)
+_VALUE = re.compile(
+    r"(?:above|over|exceeds?|exceeding|>=?|more than|below|under|reach(?:es)?|hits?)\s*(\d+(?:\.\d+)?)\s?(ms|s|seconds?|초|밀리초)?\b|(\d+(?:\.\d+)?)\s?(ms|s|초|밀리초)\s?(?:를|을|이|가)?\s?(?:넘|초과|이상)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +105,9 @@ def measures(text: str) -> Measures:
         threshold = float(percent[1]) / 100
     elif growth is None:
         threshold = _plain_value(text, metrics)
-    return Measures(metrics, threshold, growth, lost, _count(text) if lost is None else None, tuple((a, b) for a, b, _ in found))
+    return Measures(
+        metrics, threshold, growth, lost, _count(text) if lost is None else None, tuple((a, b) for a, b, _ in found)
+    )
 
 
 def _growth(text: str) -> float | None:

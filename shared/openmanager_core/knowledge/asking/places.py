@@ -100,7 +100,12 @@ def _take(out: Places, server: ServerInstance) -> None:
 
 
 def _partial(
-    out: Places, word: str, ids: dict[str, ServerInstance], parts_of: dict[str, list[str]], fleet: Fleet, typed: str = ""
+    out: Places,
+    word: str,
+    ids: dict[str, ServerInstance],
+    parts_of: dict[str, list[str]],
+    fleet: Fleet,
+    typed: str = "",
 ) -> bool:
     """A short form such as ``api-03``: its parts occur in a name in this order, and the last number is the last."""
     wanted = [_SAME.get(p, p) for p in _PARTS.findall(word)]
@@ -112,7 +117,11 @@ def _partial(
         best = min(near, default=(3, ""))[0]
         fits = {ids[n].id: ids[n] for d, n in near if d == best and d <= 2}
         # a number that differs is another server, not a slip
-        fits = {i: s for i, s in fits.items() if _numbers(s.id) == _numbers(word) or _numbers(s.name.casefold()) == _numbers(word)}
+        fits = {
+            i: s
+            for i, s in fits.items()
+            if _numbers(s.id) == _numbers(word) or _numbers(s.name.casefold()) == _numbers(word)
+        }
     if not fits:
         if wanted[0] in {parts[0] for parts in parts_of.values() if parts} and ("-" in word or typed):
             out.unknown.append(typed or word)
@@ -178,7 +187,9 @@ def _type_meant(pattern: str, name: str, text: str) -> bool:
     if match is None:
         return False
     after = text[match.end() : match.end() + 14]
-    if name == "queue" and re.match(r"\s?(?:depth|length|size|backlog|에\s?메시지|깊이|길이|사이즈|뎁스|적체|쌓)", after):
+    if name == "queue" and re.match(
+        r"\s?(?:depth|length|size|backlog|에\s?메시지|깊이|길이|사이즈|뎁스|적체|쌓)", after
+    ):
         return False
     return not (name == "cache" and re.match(r"\s?(?:hit|miss|적중|히트|미스)", after))
 

@@ -96,9 +96,13 @@ def plan(question: str, fleet: Fleet, now_s: float, language: Literal["auto", "e
         If the question is empty or too long.
     """
     if not question.strip():
-        raise InvalidRequest("question must hold at least one word, got an empty text", hint="'which servers are in danger?'")
+        raise InvalidRequest(
+            "question must hold at least one word, got an empty text", hint="'which servers are in danger?'"
+        )
     if len(question) > MOST_CHARS:
-        raise InvalidRequest(f"question must be at most {MOST_CHARS} characters, got {len(question)}", hint="one question at a time")
+        raise InvalidRequest(
+            f"question must be at most {MOST_CHARS} characters, got {len(question)}", hint="one question at a time"
+        )
     spoken = language_of(question) if language == "auto" else language
     where = places(folded(question), fleet)
     spelt, corrections = corrected(_LATIN_THEN_HANGUL.sub(" ", where.text))

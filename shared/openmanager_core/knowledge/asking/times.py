@@ -9,7 +9,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 _DAY = 86_400.0
-_KO_NUMBER = {"한": 1, "두": 2, "세": 3, "네": 4, "다섯": 5, "여섯": 6, "일곱": 7, "여덟": 8, "아홉": 9, "열": 10, "반": 0.5}
+_KO_NUMBER = {
+    "한": 1,
+    "두": 2,
+    "세": 3,
+    "네": 4,
+    "다섯": 5,
+    "여섯": 6,
+    "일곱": 7,
+    "여덟": 8,
+    "아홉": 9,
+    "열": 10,
+    "반": 0.5,
+}
 _EN_NUMBER = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "ten": 10, "couple of": 2,
               "few": 3, "half an": 0.5, "a few": 3, "a couple of": 2}  # fmt: skip
 _UNIT_S = {"s": 1, "sec": 1, "second": 1, "초": 1, "m": 60, "min": 60, "minute": 60, "분": 60, "h": 3600, "hr": 3600, "hour": 3600,
@@ -125,10 +137,16 @@ def times(text: str, now_s: float) -> Times:
 
     # --- ahead
     take(rf"(?:앞으로|향후|다음)\s?{_LEN}(?:\s?(?:동안|안에|내에|간|이내))?", lambda m: ahead(_seconds(m[1], m[2])))
-    take(rf"{_LEN}\s?(?:안에|내에|이내에?|뒤|후)(?:에|엔|에는)?(?![가-힣]*\s?(?:비교|부터))", lambda m: ahead(_seconds(m[1], m[2])))
+    take(
+        rf"{_LEN}\s?(?:안에|내에|이내에?|뒤|후)(?:에|엔|에는)?(?![가-힣]*\s?(?:비교|부터))",
+        lambda m: ahead(_seconds(m[1], m[2])),
+    )
     take(rf"(?:앞으로|향후)?\s?{_W}\s?(?:안에|내에|이내|뒤|후)에?", lambda m: ahead(_WORD_SPAN[m[1]]))
     take(rf"(?:앞으로|향후)\s?{_W}(?:\s?동안)?", lambda m: ahead(_WORD_SPAN[m[1]]))
-    take(rf"\b(?:in|within|for|over|during)? ?(?:the )?(?:next|coming|following) {_LEN}", lambda m: ahead(_seconds(m[1], m[2])))
+    take(
+        rf"\b(?:in|within|for|over|during)? ?(?:the )?(?:next|coming|following) {_LEN}",
+        lambda m: ahead(_seconds(m[1], m[2])),
+    )
     take(rf"\b(?:with)?in {_LEN}", lambda m: ahead(_seconds(m[1], m[2])))
     for pattern, length_s in (
         (r"next week|coming week|다음\s?주(?!\s?기)|담주|차주", 14 * _DAY - (now_s - monday)),
@@ -145,12 +163,14 @@ def times(text: str, now_s: float) -> Times:
     # --- windows with two ends
     take(rf"(?:between|from) ({_CLOCK[1:-1]}|\d{{1,2}}) (?:and|to|until|till) ({_CLOCK[1:-1]}|\d{{1,2}})", between)
     take(rf"({_CLOCK[1:-1]}|\d{{1,2}})\s?(?:에서|부터|~|-)\s?({_CLOCK[1:-1]})\s?(?:사이|까지|동안)?(?:에|의)?", between)
+
     # --- deployments
     def deploy(match: re.Match[str]) -> None:
         out.since_deploy = True
 
     take(r"(?:since|after|before and after|before|around) (?:the |our |my )?(?:last |latest |recent |newest )?(?:deploy(?:ment)?|release|rollout)\b|last deploy(?:ment)?"
          r"|(?:마지막|최근|지난|이번)?\s?(?:배포|릴리즈|릴리스)\s?(?:전후|이후|후|하고\s?나서|한\s?뒤|뒤|직후|부터)(?:로|에|부터)?", deploy)  # fmt: skip
+
     # --- from a point on
     def since_clock(day: str, said: str) -> object:
         at = at_clock(day, said)
@@ -163,22 +183,39 @@ def times(text: str, now_s: float) -> Times:
     take(rf"since {_LEN} ago", lambda m: past(now_s - _seconds(m[1], m[2])))
     take(r"(?:오늘\s?)?새벽\s?부터|since (?:early )?this morning's? early", lambda m: past(midnight))
     # --- the last so long
-    take(rf"(?:최근|지난|요\s?근래)\s?{_LEN}(?:\s?(?:동안|간|치|을|를|의))?", lambda m: past(now_s - _seconds(m[1], m[2])))
+    take(
+        rf"(?:최근|지난|요\s?근래)\s?{_LEN}(?:\s?(?:동안|간|치|을|를|의))?",
+        lambda m: past(now_s - _seconds(m[1], m[2])),
+    )
     take(rf"(?:최근|지난)?\s?{_W}\s?(?:동안|간|치)?(?=\s|$|의)", lambda m: past(now_s - _WORD_SPAN[m[1]]))
-    take(rf"(?:in |over |for |during |within )?(?:the )?(?:last|past|previous|recent) {_LEN}", lambda m: past(now_s - _seconds(m[1], m[2])))
+    take(
+        rf"(?:in |over |for |during |within )?(?:the )?(?:last|past|previous|recent) {_LEN}",
+        lambda m: past(now_s - _seconds(m[1], m[2])),
+    )
     take(r"(?:in |over |for |during )?(?:the )?(?:last|past) hour", lambda m: past(now_s - 3600))
     take(r"(?:in |over |for |during )?(?:the )?past day", lambda m: past(now_s - _DAY))
     take(r"(?:over |in |during )?(?:the )?past week", lambda m: past(now_s - 7 * _DAY))
-    take(r"the hour before|그\s?전\s?1?\s?시간|the previous hour|직전\s?1?\s?시간", lambda m: past(now_s - 7200, now_s - 3600))
+    take(
+        r"the hour before|그\s?전\s?1?\s?시간|the previous hour|직전\s?1?\s?시간",
+        lambda m: past(now_s - 7200, now_s - 3600),
+    )
     take(rf"{_LEN}\s?(?:동안|간(?!\s?패)|치)", lambda m: past(now_s - _seconds(m[1], m[2])))
     take(rf"(?:over|for|during) (?:the )?{_LEN}", lambda m: past(now_s - _seconds(m[1], m[2])))
     # --- named stretches of the past
     named: tuple[tuple[str, float, float | None], ...] = (
-        (r"last night|어제\s?밤|어젯밤|간밤|지난\s?밤|밤\s?사이|밤새|overnight", midnight - 2 * 3600, min(now_s, midnight + 6 * 3600)),
+        (
+            r"last night|어제\s?밤|어젯밤|간밤|지난\s?밤|밤\s?사이|밤새|overnight",
+            midnight - 2 * 3600,
+            min(now_s, midnight + 6 * 3600),
+        ),
         (r"오늘\s?새벽|early this morning", midnight, min(now_s, midnight + 6 * 3600)),
         (r"yesterday morning|어제\s?(?:아침|오전)", midnight - _DAY + 6 * 3600, midnight - _DAY / 2),
         (r"yesterday (?:afternoon|evening)|어제\s?(?:오후|저녁)", midnight - _DAY / 2, midnight),
-        (r"(?:since |from )?this morning|오늘\s?(?:아침|오전)(?:부터)?", midnight + 6 * 3600 - (0 if now_s > midnight + 6 * 3600 else _DAY), None),
+        (
+            r"(?:since |from )?this morning|오늘\s?(?:아침|오전)(?:부터)?",
+            midnight + 6 * 3600 - (0 if now_s > midnight + 6 * 3600 else _DAY),
+            None,
+        ),
         (r"this afternoon|오늘\s?오후", midnight + 12 * 3600 - (0 if now_s > midnight + 12 * 3600 else _DAY), None),
         (r"(?:since|from) yesterday|어제\s?부터", midnight - _DAY, None),
         (r"(?:since |from )?last week|지난\s?주|저번\s?주|전주", monday - 7 * _DAY, monday),
@@ -206,6 +243,12 @@ def times(text: str, now_s: float) -> Times:
     else:
         take(yesterday_words, lambda m: past(midnight - _DAY, midnight))
     # --- points: an hour ago; used by comparisons as the middle of a window
-    take(rf"{_LEN}\s?(?:전|ago)(?:에|의|과|이랑|하고|와)?", lambda m: past(now_s - _seconds(m[1], m[2]) - 1800, now_s - _seconds(m[1], m[2]) + 1800))
-    take(rf"(?<![\w.]){_LEN}(?=\s|$|\?|\.)", lambda m: past(now_s - _seconds(m[1], m[2])) if m[1] not in ("a", "an", "few") else False)
+    take(
+        rf"{_LEN}\s?(?:전|ago)(?:에|의|과|이랑|하고|와)?",
+        lambda m: past(now_s - _seconds(m[1], m[2]) - 1800, now_s - _seconds(m[1], m[2]) + 1800),
+    )
+    take(
+        rf"(?<![\w.]){_LEN}(?=\s|$|\?|\.)",
+        lambda m: past(now_s - _seconds(m[1], m[2])) if m[1] not in ("a", "an", "few") else False,
+    )
     return out
