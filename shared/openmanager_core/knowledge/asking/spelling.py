@@ -34,7 +34,7 @@ _SLIPS = {
     "됬": "됐", "되요": "돼요", "안되": "안돼", "머가": "뭐가", "머야": "뭐야", "모야": "뭐야", "머": "뭐", "써버": "서버",
     "서바": "서버", "싸버": "서버", "cpi": "cpu",
 }  # fmt: skip
-_COMMON = "cost costs most must just some same such than that them then they this those time times tire these there three rise rises lead leads state states"
+_COMMON = "hell help held heal deal meal real weak week peak leap lost last list fast past cost costs most must just some same such than that them then they this those time times tire these there three rise rises lead leads state states"
 _LITERAL = re.compile(r"[a-z]{4,}|[가-힣]{2,}")
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?|[가-힣]+")
 
