@@ -18,6 +18,15 @@ _KO_SICK = (
 _KO_THING = r"(?:서버|노드|장비|머신|호스트|인스턴스|놈|애들?|데|곳|거|것|녀석|디비|데이터베이스|캐시|큐|웹|api|클러스터|에피아이)"
 
 ENGLISH: tuple[tuple[str, float, str], ...] = (
+    ("overview", 2.4, r"\bfires?\b|data ?cent(?:er|re)|how is life|how (?:are|is) (?:we|it|everything) doing"),
+    ("unhealthy", 3.4, r"(?:problem(?:atic)?|bad|weak|troubled|ailing|faulty|flaky|unstable|slow) (?:servers|hosts|nodes|machines|boxes)|fall(?:ing)? over"),
+    ("anomalies", 3.0, r"behav(?:e|es|ing|iour|ior)|as (?:it should|expected)|normal(?:ly)?\b"),
+    ("patterns", 3.4, r"busiest (?:hours?|time|day)|peak (?:hours?|times?)|quiet(?:est)? (?:hours?|time)|usually|only ever|never (?:goes|comes|drops)|always (?:grows|rises|goes up)|typical(?:ly)?"),
+    ("correlation", 3.9, r"go together|explains?\b.{0,30}\bbest|best (?:explains?|predicts?)|related"),
+    ("compare", 3.8, r"how did .{2,25} change|after (?:lunch|the (?:change|update|upgrade|patch|migration))"),
+    ("recommend", 3.6, r"needs? (?:my|our) attention|do about (?:it|this|that)|list of (?:things|actions)"),
+    ("runbook", 4.2, r"(?<!next )\bsteps\b|renewal|\brecovery\b"),
+    ("help", 2.5, r"what (?:else )?(?:can|could|do) you (?:do|know|understand|answer)"),
     ("overview", 2.6, r"how (?:did|was|were|has) .{0,25}(?:go|going|been|night|day|shift|weekend|morning)\b|(?:morning|daily|shift|status|nightly|evening) (?:report|briefing|summary|update)|(?:prod\w*|everything|site|system|platform|all) (?:alive|up|healthy|stable|running|working|smooth\w*)|anything i should know|(?:my|the) shift|catch me up|brief me|bring me up to speed|all (?:clear|good|quiet)|any(?:thing)? (?:news|going on)"),
     ("unhealthy", 3.4, r"not (?:healthy|well|ok|okay|fine|responding|working)|(?:what|who|which|anything|something)(?:'s| is| are)? (?:currently )?(?:down|broken|dead|dying|offline|failing|unhealthy|critical|red|degraded|sick|on its knees)\b|low(?:est)? health|health (?:score )?(?:below|under)|about to (?:die|crash|fall over)|(?:servers|hosts|nodes|machines) (?:i|we) should"),
     ("anomalies", 3.2, r"out of line|red flags?|not normal|unlike|differ(?:s|ent(?:ly)?)? from (?:the )?(?:others|rest|peers|usual|normal)|act(?:s|ing)? (?:up|differently)|what (?:jumped|spiked|shot|went up|changed suddenly|moved)|peculiar|alarming|look(?:s|ing)? (?:off|wrong|bad|suspicious)|blip\w*|quirk\w*"),
@@ -67,8 +76,17 @@ ENGLISH: tuple[tuple[str, float, str], ...] = (
 )  # fmt: skip
 
 KOREAN: tuple[tuple[str, float, str], ...] = (
+    ("overview", 2.4, r"특별한(?:일|거|것)|컨디션|이슈(?:는|가)?(?:있|없)"),
+    ("unhealthy", 3.4, r"(?:손봐야|봐야|고쳐야|살펴야|신경써야|관리해야)(?:할|될|하는)(?:서버|노드|장비|것|거|애)|빌빌|비실|빌빌대|힘들어|버벅"),
+    ("anomalies", 3.2, r"심상치|(?<![0-9%프로])이상있|낌새|조짐|이상(?:있|없)(?:었|는)"),
+    ("patterns", 3.6, r"시간대(?:가|는)?(?:언제|어떻)|몰리는(?:시간|때)|피크(?:타임|시간)|바쁜시간|한가한시간"),
+    ("forecast", 3.4, r"남은(?:날|시간|기간|일수)"),
+    ("capacity", 3.9, r"(?:빼도|줄여도|꺼도)(?:안전|괜찮|문제)"),
+    ("root_cause", 3.6, r"근원|진원|출처|발단|이러는|이러냐|이런거야|이모양"),
+    ("recommend", 3.6, r"어떻게(?:대처|대응|조치|수습)(?:하면|해야|할|하)"),
+    ("runbook", 4.2, r"어떻게(?:줄이|줄여|늘려|막아|잡아|풀어|고치나|없애|비워|지워)"),
     ("overview", 2.6, r"(?:다|모두|전부)(?:정상|괜찮|문제없|이상없|멀쩡|안녕)|별일없|인수인계|출근|밤새(?!.{0,6}튀)|하루(?:동안)?어땠|보고해|이상(?:은)?없(?:이|나요|죠|지요|지|니|음|습)|점검한번|상황(?:이|은)?(?:어떤|어떻|어때)"),
-    ("unhealthy", 3.5, r"(?:죽을|터질|뻗을|멈출|다운될)(?:것|거|듯|만)같?은?.{0,4}(?:서버|노드|애|놈|장비)|(?:점수|헬스|건강)(?:가|점수)?(?:이|가)?(?:낮은|나쁜|안좋은)|(?:멈춘|멎은|빨간|느린|병든|이상한|문제)(?:서버|노드|장비)|(?:서버|노드).{0,6}(?:죽었|멈췄|다운|뻗었|내려갔)|(?:안좋은|나쁜)(?:애|놈|것|거|곳|서버|순)"),
+    ("unhealthy", 3.5, r"(?:죽을|뻗을|멈출|다운될)(?:것|거|듯|만)?같?은?.{0,4}(?:서버|노드|애|놈|장비)|(?:점수|헬스|건강)(?:가|점수)?(?:이|가)?(?:낮은|나쁜|안좋은)|(?:멈춘|멎은|빨간|느린|병든|이상한|문제)(?:서버|노드|장비)|(?:서버|노드).{0,6}(?:죽었|멈췄|다운|뻗었|내려갔)|(?:안좋은|나쁜)(?:애|놈|것|거|곳|서버|순)"),
     ("servers", 3.2, r"(?:어떤|무슨)(?:서버|노드|장비)(?:들)?(?:이|가|을|를)?(?:있|돌|운영|쓰)|(?:서버|노드|장비)(?:들)?이름"),
     ("anomalies", 3.3, r"튄(?!거패|패)|(?:정상)?범위(?:를)?벗어|이상하지|뭔가(?:이상|다르|수상)|갑자기|폭발|널뛰|요동|(?<![0-9%프로])이상감지|이상한(?:거|것|데|곳|점)"),
     ("patterns", 3.5, r"(?:서서히|조금씩|천천히|슬금슬금|야금야금)|(?:매일|매주|매달|밤|새벽|아침|낮|주말|월요일)마다|매일.{0,8}(?:튀|오르|느려)"),

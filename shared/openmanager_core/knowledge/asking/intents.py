@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -10,11 +11,13 @@ from openmanager_core.knowledge.asking.cues import ENGLISH, FLEET_WORDS, KOREAN
 
 ENOUGH = 2.0
 """A score from which an intent is taken without an assumption."""
+_LEAST_LIKENESS = 0.15
+_LIKENESS_WEIGHT = 5.0
 _ANALYSES = ("root_cause", "anomalies", "patterns", "correlation", "forecast", "compare", "capacity")
 _CHATTER = re.compile(
-    r"weather|\bpizza|how old|directions|airport|\bcat\b|\bdog\b|blah|everest|\bpizza|\bdreams?\b|how tall|what time is it|python|javascript|quicksort|\bjoke|\bpoem|recipe|world cup|capital of|love you|\bflight|\bbitcoin|\bgold\b|translat|\bmovie|\bsong|\bmusic|football|soccer|\bdinner|\blunch|"
+    r"weather|\bbook\b(?!s? me)|\bceo\b|chess|exchange rate|\bpizza|how old|directions|airport|\bcat\b|\bdog\b|blah|everest|\bpizza|\bdreams?\b|how tall|what time is it|python|javascript|quicksort|\bjoke|\bpoem|recipe|world cup|capital of|love you|\bflight|\bbitcoin|\bgold\b|translat|\bmovie|\bsong|\bmusic|football|soccer|\bdinner|\blunch|"
     r"horoscope|lottery|\bstory\b|birthday|president|restaurant|holiday|\bnews\b|stock (?:price|market)|homework|essay|"
-    r"날씨|농담|레시피|점심|저녁메뉴|대통령|사랑|비행기|비트코인|번역|축구|야구|영화|노래|심심|놀아|뭐먹|몇살|고양이|강아지|아무말|사진보여|수학|기분|라면|파이썬|코딩|짜줘|퀵소트|맛집|주식|로또|운세|생일|여행|시써|시를써|뉴스|드라마|게임|수학문제|숙제"
+    r"날씨|농담|레시피|점심|저녁메뉴|대통령|사랑|비행기|비트코인|번역|축구|야구|영화|노래|심심|놀아|환율|책추천|노래추천|체스|뭐먹|몇살|고양이|강아지|아무말|사진보여|수학|기분|라면|파이썬|코딩|짜줘|퀵소트|맛집|주식|로또|운세|생일|여행|시써|시를써|뉴스|드라마|게임|수학문제|숙제"
 )
 """Subjects that questions to an assistant are about when they are not about servers."""
 
@@ -58,8 +61,11 @@ def _compiled() -> tuple[tuple[tuple[str, float, re.Pattern[str]], ...], ...]:
     return tuple(tuple((i, w, re.compile(p)) for i, w, p in rows) for rows in (ENGLISH, KOREAN))
 
 
-def judge(text: str, seen: Seen) -> Judged:
-    """Score the intents; `text` is folded and its spelling put right, names of servers blanked out."""
+def judge(text: str, seen: Seen, like: Mapping[str, float] | None = None) -> Judged:
+    """Score the intents; `text` is folded and its spelling put right, names of servers blanked out.
+
+    `like` says how near the question comes to known ones, per intent; it counts where the cues say little.
+    """
     words = " ".join(text.split())
     squeezed = re.sub(r"[\s.,!?~^;:]+", "", text)
     english, korean = _compiled()
@@ -87,6 +93,13 @@ def judge(text: str, seen: Seen) -> Judged:
         if not (seen.server or seen.metrics):
             return Judged((), False)
         at_home = at_home and max(scores.values(), default=0.0) >= ENOUGH
+    sure = max((s for i, s in scores.items() if i != "query"), default=0.0) >= 2.4
+    for intent, likeness in (like or {}).items():
+        if likeness >= _LEAST_LIKENESS:
+            scores[intent] = scores.get(intent, 0.0) + likeness * (1.0 if sure else _LIKENESS_WEIGHT)
+    nowhere = scores.pop("unknown", 0.0)
+    if nowhere > max(scores.values(), default=0.0):
+        return Judged((), False)
     ordered = sorted(((i, round(s, 3)) for i, s in scores.items() if s > 0), key=lambda row: -row[1])
     return Judged(tuple(ordered), at_home)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from openmanager_core.errors import InvalidRequest
 from openmanager_core.knowledge.asking.hangul import folded, language_of
 from openmanager_core.knowledge.asking.intents import ENOUGH, Judged, Seen, judge
+from openmanager_core.knowledge.asking.likeness import alike
 from openmanager_core.knowledge.asking.measures import Measures, measures
 from openmanager_core.knowledge.asking.places import Places, places
 from openmanager_core.knowledge.asking.spelling import corrected
@@ -112,7 +113,7 @@ def plan(question: str, fleet: Fleet, now_s: float, language: Literal["auto", "e
         where.type, where.environment = where.type or again.type, where.environment or again.environment
     when = times(spelt, now_s)
     what = measures(when.text)
-    judged = judge(spelt, _seen(where, when, what))
+    judged = judge(spelt, _seen(where, when, what), alike(question))
     intent, stage, confidence, assumed = _decide(judged, where, when, what)
     assumed += _place_assumptions(where)
     if "clock_yesterday" in when.assumed:
