@@ -1,4 +1,4 @@
-"""How well questions in words are understood: intents and entities, on the part that was tuned on and the part kept aside.
+"""How well questions in words are understood: intents and entities, on the part tuned on and the part kept aside.
 
 python benchmarks/accuracy_ask.py            # both parts, figures only for the part kept aside
 python benchmarks/accuracy_ask.py --errors   # and the errors of the part that was tuned on

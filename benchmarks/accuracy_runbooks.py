@@ -63,9 +63,10 @@ def main() -> int:
         for language in ("en", "ko", ""):
             part = [q for q in queries() if q.kept_aside == aside and q.language.startswith(language)]
             three, missed = recall(part)
+            one, _ = recall(part, 1)
             name = "kept aside" if aside else "tuned on"
             sys.stdout.write(
-                f"{name:10s} {language or 'all':3s} n={len(part):3d} recall@3 {three:.3f} recall@1 {recall(part, 1)[0]:.3f}\n"
+                f"{name:10s} {language or 'all':3s} n={len(part):3d} recall@3 {three:.3f} recall@1 {one:.3f}\n"
             )
             if args.errors and not aside and not language:
                 sys.stdout.write("".join(f"  {m}\n" for m in missed))

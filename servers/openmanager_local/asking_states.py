@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from openmanager_core.findings import Finding
 from openmanager_core.text import ident, visible
 from openmanager_local.answers.common import amount
 from openmanager_local.asking_runs import Run, wants
@@ -56,7 +57,8 @@ async def overview(run: Run) -> None:
 async def unhealthy(run: Run) -> None:
     """Servers that are not well, the worst first, with the reasons."""
     plan, clusters = run.plan, run.clusters()
-    window = await run.analyst.window(**run.window())
+    said = run.window()
+    window = await run.analyst.window(said["start"], said["end"])
     hosts = [s.id for s in run.members()] if clusters else None
     run.calls.append(
         f"fleet_overview(start={run.window()['start']!r}) by server" + (f", {len(hosts)} servers" if hosts else "")
@@ -71,7 +73,7 @@ async def unhealthy(run: Run) -> None:
     )
     if plan.count:
         sick = sick[: plan.count]
-    strongest = {}
+    strongest: dict[str, Finding] = {}
     for f in seen.findings:
         strongest.setdefault(f.host, f)
     total = len(hosts) if hosts else len(run.fleet.servers)

@@ -20,7 +20,8 @@ async def trail_of(analyst: Analyst, seen: Survey, *, min_sigma: float = USUAL_S
     panels = seen.panels
     series = sum(len(p.hosts) for p in panels.values())
     out.append(
-        f"data: {len(panels)} metrics, {series} series read whole over {span_text(seen.window)}; {seen.screened_series} series screened"
+        f"data: {len(panels)} metrics, {series} series read whole over {span_text(seen.window)}; "
+        f"{seen.screened_series} series screened"
     )
     if panels:
         out.append(f"coverage: {_coverage(seen):.1%} of the readings are there")
@@ -30,7 +31,7 @@ async def trail_of(analyst: Analyst, seen: Survey, *, min_sigma: float = USUAL_S
         kinds[f.kind] = kinds.get(f.kind, 0) + 1
     counted = ", ".join(f"{n} {kind}" for kind, n in sorted(kinds.items(), key=lambda row: -row[1]))
     out.append(
-        f"found: {len(seen.findings)} findings ({counted or 'none'}), confidence of the strongest {seen.findings[0].confidence:.2f}"
+        f"found: {len(seen.findings)} findings ({counted}), the strongest with confidence {seen.findings[0].confidence:.2f}"
         if seen.findings
         else "found: no findings"
     )

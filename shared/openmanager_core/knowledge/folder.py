@@ -1,4 +1,4 @@
-"""The user's own folder of Markdown, indexed in a file: only what changed is read again, within bounds, links are not followed."""
+"""The user's own folder of Markdown, indexed in a file: only what changed is read again, links are not followed."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def _files(root: Path, problems: list[str]) -> Iterator[tuple[str, os.stat_resul
                 if folder_descriptor >= 0:
                     descriptor = os.open(name, flags, dir_fd=folder_descriptor)
                 else:
-                    descriptor = os.open(os.path.join(folder, name), flags)
+                    descriptor = os.open(Path(folder) / name, flags)
             except OSError:
                 if len(problems) < _MOST_PROBLEMS:
                     problems.append(
@@ -186,7 +186,8 @@ def _read(descriptor: int) -> str:
 
 def _passages(name: str, text: str) -> Iterator[Passage]:
     """One passage a heading, long ones in pieces; the heading's parents are part of its title."""
-    title, lines = Path(name).stem.replace("-", " ").replace("_", " "), []
+    lines: list[str] = []
+    title = Path(name).stem.replace("-", " ").replace("_", " ")
     first = title
     fenced = False
     for line in text.splitlines():

@@ -1,4 +1,4 @@
-"""A full-text index in SQLite: words and pairs of syllables in one table, trigrams of letters in another, ranks joined."""
+"""A full-text index in SQLite: words and pairs of syllables in one table, trigrams of letters in another."""
 
 from __future__ import annotations
 
@@ -15,9 +15,13 @@ _MOST_TERMS = 60
 _WORDS_WEIGHT = 0.5
 """Of the rank by words; the rest is the rank by trigrams. Measured: docs/decisions/knowledge-search.md."""
 SCHEMA = """
-CREATE TABLE IF NOT EXISTS passage (id INTEGER PRIMARY KEY, source TEXT NOT NULL, title TEXT NOT NULL, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS passage (
+    id INTEGER PRIMARY KEY, source TEXT NOT NULL, title TEXT NOT NULL, body TEXT NOT NULL
+);
 CREATE INDEX IF NOT EXISTS passage_source ON passage (source);
-CREATE VIRTUAL TABLE IF NOT EXISTS by_word USING fts5 (title, symptoms, body, tokenize = "unicode61 remove_diacritics 2");
+CREATE VIRTUAL TABLE IF NOT EXISTS by_word USING fts5 (
+    title, symptoms, body, tokenize = "unicode61 remove_diacritics 2"
+);
 CREATE VIRTUAL TABLE IF NOT EXISTS by_gram USING fts5 (title, symptoms, tokenize = "trigram");
 """
 
@@ -91,11 +95,13 @@ class Passages:
         with self._lock:
             by_word = self._ranked("by_word", asked, "bm25(by_word, 4.0, 2.0, 1.0)", wide)
             by_gram = self._ranked("by_gram", grams, "bm25(by_gram, 2.0, 1.0)", wide) if grams else {}
+            wanted = tuple(by_word | by_gram)
+            marks = ",".join("?" * len(wanted))
             rows = {
                 int(row): (str(source), str(title), str(body))
                 for row, source, title, body in self._db.execute(
-                    f"SELECT id, source, title, body FROM passage WHERE id IN ({','.join('?' * len(by_word | by_gram))})",  # noqa: S608
-                    tuple(by_word | by_gram),
+                    f"SELECT id, source, title, body FROM passage WHERE id IN ({marks})",  # noqa: S608
+                    wanted,
                 )
             }
             held = {row: set(" ".join(map(str, cells)).split()) for row, *cells in self._of("by_word", tuple(rows))}
@@ -121,9 +127,8 @@ class Passages:
 
     def _of(self, table: str, rows: tuple[int, ...]) -> list[tuple[int, str, str, str]]:
         marks = ",".join("?" * len(rows))
-        return self._db.execute(
-            f"SELECT rowid, title, symptoms, body FROM {table} WHERE rowid IN ({marks})", rows
-        ).fetchall()
+        statement = f"SELECT rowid, title, symptoms, body FROM {table} WHERE rowid IN ({marks})"  # noqa: S608
+        return self._db.execute(statement, rows).fetchall()
 
     def close(self) -> None:
         """Let go of the file."""

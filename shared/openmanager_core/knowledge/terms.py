@@ -40,5 +40,5 @@ def stem(word: str) -> str:
 
 
 def lettered(text: str) -> str:
-    """Korean as single letters, so that a word of two syllables is long enough for trigrams and a typo costs few of them."""
+    """Korean as single letters: a word of two syllables is long enough for trigrams, and a typo costs few of them."""
     return unicodedata.normalize("NFD", " ".join(words(text)))

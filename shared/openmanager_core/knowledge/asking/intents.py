@@ -15,7 +15,7 @@ _LEAST_LIKENESS = 0.15
 _LIKENESS_WEIGHT = 5.0
 _ANALYSES = ("root_cause", "anomalies", "patterns", "correlation", "forecast", "compare", "capacity")
 _CHATTER = re.compile(
-    r"weather|\bbook\b(?!s? me)|\bceo\b|chess|exchange rate|\bpizza|how old|directions|airport|\bcat\b|\bdog\b|blah|everest|\bpizza|\bdreams?\b|how tall|what time is it|python|javascript|quicksort|\bjoke|\bpoem|recipe|world cup|capital of|love you|\bflight|\bbitcoin|\bgold\b|translat|\bmovie|\bsong|\bmusic|football|soccer|\bdinner|\blunch|"
+    r"weather|\bbook\b(?!s? me)|\bceo\b|chess|exchange rate|\bpizza|how old|directions|airport|\bcat\b|\bdog\b|blah|everest|\bpizza|\bdreams?\b|how tall|what time is it|python|javascript|quicksort|\bjoke|\bpoem|recipe|world cup|capital of|love you|\bflight|\bbitcoin|\bgold\b|translat|\bmovie|\bsong|\bmusic|football|soccer|\bdinner|(?<!after )(?<!since )(?<!before )\blunch|"
     r"horoscope|lottery|\bstory\b|birthday|president|restaurant|holiday|\bnews\b|stock (?:price|market)|homework|essay|"
     r"날씨|농담|레시피|점심|저녁메뉴|대통령|사랑|비행기|비트코인|번역|축구|야구|영화|노래|심심|놀아|환율|책추천|노래추천|체스|뭐먹|몇살|고양이|강아지|아무말|사진보여|수학|기분|라면|파이썬|코딩|짜줘|퀵소트|맛집|주식|로또|운세|생일|여행|시써|시를써|뉴스|드라마|게임|수학문제|숙제"
 )

@@ -12,6 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
+from itertools import pairwise
 
 from openmanager_core.knowledge.asking.hangul import folded
 from openmanager_core.knowledge.asking.measures import measures
@@ -82,7 +83,7 @@ def _grams(text: str) -> Counter[str]:
         for size in range(_SHORTEST, _LONGEST + 1):
             for at in range(len(padded) - size + 1):
                 out[padded[at : at + size]] += 1
-    for first, second in zip(words, words[1:], strict=False):
+    for first, second in pairwise(words):
         out[f"{first}_{second}"] += 2
     return out
 

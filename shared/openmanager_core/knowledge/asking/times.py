@@ -174,7 +174,10 @@ def times(text: str, now_s: float) -> Times:
     # --- from a point on
     def since_clock(day: str, said: str) -> object:
         at = at_clock(day, said)
-        return False if at is None else past(at)
+        if at is None:
+            return False
+        past(at)
+        return None
 
     take(rf"{_DAYWORD}?\s?{_CLOCK}\s?(?:이후|부터)(?:로|는)?", lambda m: since_clock(m[1] or "", m[2]))
     take(rf"(?:since|from|after|starting at|starting) (?:(today|yesterday)(?: at)? )?{_CLOCK}(?: on)?(?: (yesterday|today))?",
@@ -228,7 +231,10 @@ def times(text: str, now_s: float) -> Times:
 
     def around(day: str, said: str) -> object:
         at = at_clock(day, said)
-        return False if at is None else past(at - 1800, min(now_s, at + 1800))
+        if at is None:
+            return False
+        past(at - 1800, min(now_s, at + 1800))
+        return None
 
     take(rf"{_DAYWORD}\s(?:at\s)?{_CLOCK}(?:에|쯤|경)?", lambda m: around(m[1], m[2]))
     take(rf"(?:at|around|about) {_CLOCK}(?: (yesterday|today))?", lambda m: around(m[2] or "", m[1]))
