@@ -16,6 +16,7 @@ from openmanager_core import catalog
 from openmanager_core.errors import FleetError, InvalidRequest, StorageUnavailable, Unsupported
 from openmanager_core.fleet import Fleet
 from openmanager_core.job import checkpoint, offload
+from openmanager_core.knowledge.folder import Folder
 from openmanager_core.source import SourceSettings, open_source
 
 if TYPE_CHECKING:
@@ -60,14 +61,21 @@ class Analyst:
         Folder of the Ledger; None keeps nothing.
     opener
         Opens the source, once; for one with a clock of its own.
+    runbooks
+        The user's own folder of Markdown; empty: none.
     """
 
     def __init__(
-        self, source: SourceSettings, home: Path | None, opener: Callable[[SourceSettings], Source] = open_source
+        self,
+        source: SourceSettings,
+        home: Path | None,
+        opener: Callable[[SourceSettings], Source] = open_source,
+        runbooks: str = "",
     ) -> None:
         self.settings = source
         self._opener = opener
         self._home = home
+        self.runbooks = Folder(Path(runbooks).expanduser(), home or Path()) if runbooks and home is not None else None
         self._source: Source | None = None
         self._ledger: Ledger | None = None
         self._ledger_problem = "" if home else "nothing is kept: no state folder is set"
@@ -269,6 +277,8 @@ class Analyst:
         """Let go of the source and the Ledger."""
         source, self._source = self._source, None
         ledger, self._ledger = self._ledger, None
+        if self.runbooks is not None:
+            await offload(self.runbooks.close)
         if source is not None:
             await source.aclose()
         if ledger is not None:

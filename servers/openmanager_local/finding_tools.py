@@ -30,6 +30,7 @@ from openmanager_local.parameters import (
     Cluster,
     Cursor,
     End,
+    Explain,
     Limit,
     MaxChars,
     MetricName,
@@ -40,6 +41,7 @@ from openmanager_local.parameters import (
     TypeName,
 )
 from openmanager_local.survey import survey
+from openmanager_local.trail import trail_of
 from openmanager_local.words import change_text, span_text
 
 _LEVELS = {name: rank for rank, name in enumerate(SEVERITIES)}
@@ -62,6 +64,7 @@ async def find_anomalies(
     end: End = "now",
     min_sigma: Sigma = 4.0,
     severity: Annotated[Literal["info", "warning", "critical"], Field(description="Least severity")] = "info",
+    explain: Explain = False,
     limit: Limit = 20,
     cursor: Cursor = "",
     max_chars: MaxChars = 10_000,
@@ -73,6 +76,7 @@ async def find_anomalies(
     found = [f for f in seen.findings if _LEVELS[f.severity] >= _LEVELS[severity] and f.score_sigma >= min_sigma]
     of_page = {f.id for f in found}
     belonging = [f"{i.id}: {i.title} ({i.state})" for i in seen.incidents if of_page & set(i.finding_ids)]
+    trail = await trail_of(analyst, seen, min_sigma=min_sigma) if explain else []
     return paged(
         found,
         lambda part, total, after: AnomaliesAnswer(
@@ -84,6 +88,7 @@ async def find_anomalies(
             explanation="" if part else _why_no_anomaly(seen.screened_series, min_sigma, severity),
             incidents=belonging[:5],
             problems=seen.problems[:10],
+            trail=trail,
             next_cursor=after,
         ),
         limit=limit,
@@ -227,6 +232,7 @@ async def find_root_cause(
     start: Start = "now-1h",
     end: End = "now",
     limit: Annotated[int, Field(ge=1, le=20, description="Most causes")] = 5,
+    explain: Explain = False,
 ) -> RootCauseAnswer:
     """Likely root causes, ranked over call graph, onset order and recent changes. Names none where nothing is wrong."""
     window = await analyst.window(start, end)
@@ -257,6 +263,7 @@ async def find_root_cause(
         recent_changes=[change_text(c) for c in seen.changes[-5:]],
         explanation=explanation,
         problems=seen.problems[:10],
+        trail=await trail_of(analyst, seen) if explain else [],
     )
 
 

@@ -23,8 +23,20 @@ from openmanager_local.answers.inventory import (
     ServerRow,
     ServersAnswer,
 )
-from openmanager_local.parameters import Bench, Cluster, Cursor, End, Limit, MaxChars, ServerName, Start, TypeName
+from openmanager_local.parameters import (
+    Bench,
+    Cluster,
+    Cursor,
+    End,
+    Explain,
+    Limit,
+    MaxChars,
+    ServerName,
+    Start,
+    TypeName,
+)
 from openmanager_local.survey import survey
+from openmanager_local.trail import trail_of
 from openmanager_local.words import change_text, span_text, status_text
 
 _UNKNOWN = Health(0.0, "unknown")
@@ -35,6 +47,7 @@ async def fleet_overview(
     start: Start = "now-1h",
     end: End = "now",
     top: Annotated[int, Field(ge=1, le=20, description="Rows per section")] = 5,
+    explain: Explain = False,
 ) -> OverviewAnswer:
     """Health of the whole fleet with its worst clusters, strongest anomalies and likely causes. Start here."""
     window = await analyst.window(start, end)
@@ -73,6 +86,7 @@ async def fleet_overview(
         open_incidents=sum(i.active for i in seen.incidents),
         problems=seen.problems[:10],
         next_steps=_next_steps(bool(seen.findings), bool(seen.causes)),
+        trail=await trail_of(analyst, seen) if explain else [],
     )
 
 

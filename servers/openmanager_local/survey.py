@@ -86,7 +86,7 @@ async def survey(
     if not metrics and count > _EVERY_METRIC_UP_TO:
         names = tuple(name for name in names if name in catalog.SCREENED)
     changes = await source.changes(window)
-    checkpoint(0.05, "screening")
+    checkpoint(0.05, f"screening {count} servers, {len(changes)} changes known")
     series = count * len(names)
     whole = (
         series <= _PULL_UP_TO_SERIES if source.kind == "prometheus" else series * window.n_times <= _PULL_UP_TO_SAMPLES
@@ -112,6 +112,7 @@ async def survey(
             name: await source.latest(name, window.start_s + before_s, before_s) for name in names if name in _USUAL
         }
         health = await offload(_health, latest, usual, fleet)
+    checkpoint(0.85, f"{len(seen.findings)} findings, {len(seen.causes)} candidate causes so far")
     certain = [
         f for f in seen.findings if f.score_sigma >= USUAL_SIGMA and (f.end_s is None or f.severity == "critical")
     ]

@@ -56,12 +56,20 @@ def test_a_runbook_is_complete(book) -> None:
     assert book.steps
     assert HANGUL.search(book.title_ko)
     assert HANGUL.search(book.symptoms_ko)
+    assert HANGUL.search(book.why_ko)
+    assert book.likely and book.diagnose
+    assert len(book.likely) == len(book.likely_ko)
+    assert all(HANGUL.search(text) for text in book.likely_ko)
     assert set(book.metrics) <= set(BY_NAME)
     known = {m.prometheus for m in METRICS} | {"up"}
     for step in book.steps:
         assert step.risk in ("low", "medium", "high")
-        assert "$target" in step.action
-        assert "$selector" in step.verify or "by (cluster)" in step.verify
+        assert step.verify
+        assert HANGUL.search(step.action_ko)
+        if book.causes or book.findings or book.id == "capacity":  # recommendations are made of these
+            assert "$target" in step.action
+            assert "$target" in step.action_ko
+            assert "$selector" in step.verify or "by (cluster)" in step.verify
         assert set(re.findall(r"openmanager_\w+", step.verify)) <= known
         assert set(re.findall(r"\$(\w+)", step.action + step.expected_effect)) <= {"target"}
         assert set(re.findall(r"\$(\w+)", step.verify)) <= {"selector", "prometheus"}

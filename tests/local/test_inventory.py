@@ -24,6 +24,8 @@ WANTED = [
     "find_root_cause",
     "compare_windows",
     "recommend_actions",
+    "ask_fleet",
+    "search_runbooks",
     "list_incidents",
     "incident_report",
     "list_metrics",

@@ -18,6 +18,7 @@ class AnomaliesAnswer(Answer):
     explanation: str
     incidents: list[str]
     problems: list[str]
+    trail: list[str]
     next_cursor: str | None
 
     def as_text(self) -> str:
@@ -30,6 +31,7 @@ class AnomaliesAnswer(Answer):
                 self.explanation,
             ),
             block("Incidents they belong to", [f"- {text}" for text in self.incidents]),
+            block("Trail", [f"- {text}" for text in self.trail]),
             notes(self.problems),
             more(self.next_cursor),
         )
@@ -119,6 +121,7 @@ class RootCauseAnswer(Answer):
     recent_changes: list[str]
     explanation: str
     problems: list[str]
+    trail: list[str]
 
     def as_text(self) -> str:
         """The ranking with its evidence."""
@@ -130,6 +133,7 @@ class RootCauseAnswer(Answer):
             ),
             block("Strongest findings", [row.as_text() for row in self.evidence]),
             block("Recent changes", [f"- {text}" for text in self.recent_changes]),
+            block("Trail", [f"- {text}" for text in self.trail]),
             notes(self.problems),
         )
 

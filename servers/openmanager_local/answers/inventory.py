@@ -41,6 +41,7 @@ class OverviewAnswer(Answer):
     open_incidents: int
     problems: list[str]
     next_steps: list[str]
+    trail: list[str]
 
     def as_text(self) -> str:
         """The overview in paragraphs, worst first."""
@@ -70,6 +71,7 @@ class OverviewAnswer(Answer):
             block("Likely causes", [row.as_text() for row in self.causes], "None: nothing points at a cause."),
             notes(self.problems),
             block("Next", [f"- {text}" for text in self.next_steps]),
+            block("Trail", [f"- {text}" for text in self.trail]),
         )
 
 

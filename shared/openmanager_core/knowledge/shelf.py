@@ -22,6 +22,7 @@ class Step:
     risk: Literal["low", "medium", "high"]
     verify: str
     command: str
+    action_ko: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,10 @@ class Runbook:
         Why it hurts, one sentence.
     symptoms, symptoms_ko
         Words people use for it; searched, not shown first.
+    likely, likely_ko
+        What usually causes it, the commonest first.
+    diagnose
+        Commands that tell which of these it is; they only read.
     """
 
     id: str
@@ -52,12 +57,17 @@ class Runbook:
     symptoms: str
     symptoms_ko: str
     steps: tuple[Step, ...]
+    why_ko: str = ""
+    likely: tuple[str, ...] = ()
+    likely_ko: tuple[str, ...] = ()
+    diagnose: tuple[str, ...] = ()
 
     def text(self) -> str:
         """All of it as one passage, for searching."""
         said = [self.title, self.title_ko, self.id.replace("_", " "), self.why, self.symptoms, self.symptoms_ko]
         said += [m.replace("_", " ") for m in self.metrics]
-        said += [f"{s.action} {s.expected_effect}" for s in self.steps]
+        said += [self.why_ko, *self.likely, *self.likely_ko, *self.diagnose]
+        said += [f"{s.action} {s.action_ko} {s.expected_effect}" for s in self.steps]
         return "\n".join(said)
 
 
@@ -116,6 +126,7 @@ def _runbook(row: dict[str, Any]) -> Runbook:
             cast(Literal["low", "medium", "high"], s["risk"]),
             s["verify"],
             s["command"],
+            s.get("action_ko", ""),
         )
         for s in row["step"]
     )
@@ -132,4 +143,8 @@ def _runbook(row: dict[str, Any]) -> Runbook:
         row["symptoms"],
         row["symptoms_ko"],
         steps,
+        row.get("why_ko", ""),
+        tuple(row.get("likely", ())),
+        tuple(row.get("likely_ko", ())),
+        tuple(row.get("diagnose", ())),
     )

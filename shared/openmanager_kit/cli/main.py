@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "openmanager_kit.cli.demo",
         "Ask every server of the development profile something, then analyse a broken fleet (make run)",
     ),
+    "ask": ("openmanager_local.ask_command", "Ask about the fleet in words, English or Korean"),
     "report": ("openmanager_local.report_command", "Report on the fleet: terminal, Markdown or JSON"),
     "shadcn": ("openmanager_shadcn.mirror", "Fill the cache of the shadcn-ui server ahead: shadcn mirror"),
     "index": ("openmanager_search.index_command", "Make a folder findable for search, without a network"),

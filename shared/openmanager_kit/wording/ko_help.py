@@ -199,4 +199,8 @@ HELP: dict[str, str] = {
         "development 프로파일의 모든 서버에 물어본 뒤 장애가 난 플릿을 분석 (make run)",
     "a process that stands still for so long is ended and started again (default: 30)":
         "이 시간(초) 동안 멈춰 있는 프로세스는 끝내고 다시 시작 (기본값: 30)",
+    "Ask about the fleet in words, English or Korean": "플릿에 대해 영어나 한국어 말로 질문",
+    "in English or Korean, e.g. \"which servers are in danger?\"": "영어나 한국어로, 예: \"위험한 서버는?\"",
+    "of the answer (default: the question's)": "답의 언어 (기본값: 질문의 언어)",
+    "show how the answer was found": "답을 어떻게 찾았는지 보여 줌",
 }  # fmt: skip

@@ -1,0 +1,92 @@
+"""Answers to questions in words, and to searches for runbooks."""
+
+from __future__ import annotations
+
+from openmanager_core.text import quoted
+from openmanager_kit.answers import Answer
+from openmanager_local.answers.common import Row, block, joined, more, notes
+
+
+class PassageRow(Row):
+    """A runbook, or a passage of one of the user's own files; `source` is "shipped" or the file's name."""
+
+    source: str
+    id: str
+    title: str
+    score: float
+    snippet: str
+    risk: str
+    causes: list[str]
+    diagnose: list[str]
+    remedies: list[str]
+    verify: str
+
+    def as_text(self) -> str:
+        """The passage; words from the user's files are quoted."""
+        lines = [
+            f"- {self.title} [{self.id}], {'shipped' if self.source == 'shipped' else f'from {quoted(self.source)}'}"
+        ]
+        if self.snippet:
+            lines.append(f"  {self.snippet if self.source == 'shipped' else quoted(self.snippet, 600)}")
+        lines += [f"  cause: {text}" for text in self.causes]
+        lines += [f"  diagnose: {text}" for text in self.diagnose]
+        lines += [f"  remedy: {text}" for text in self.remedies]
+        if self.verify:
+            lines.append(f"  verify: {self.verify}")
+        if self.risk:
+            lines.append(f"  risk: {self.risk}")
+        return "\n".join(lines)
+
+
+class RunbooksAnswer(Answer):
+    """A page of runbooks that fit, best first, or why there are none."""
+
+    query: str
+    searched: str
+    total: int
+    runbooks: list[PassageRow]
+    explanation: str
+    problems: list[str]
+    next_cursor: str | None
+
+    def as_text(self) -> str:
+        """One paragraph a runbook."""
+        head = f"{len(self.runbooks)} of {self.total} runbooks for {quoted(self.query)} ({self.searched})"
+        return joined(
+            block(head, [row.as_text() for row in self.runbooks], self.explanation),
+            notes(self.problems),
+            more(self.next_cursor),
+        )
+
+
+class AskAnswer(Answer):
+    """What was understood, what was run for it, and the answer. stage 1: understood; 2: partly assumed; 3: not understood."""
+
+    language: str
+    stage: int
+    intent: str
+    confidence: float
+    answer: list[str]
+    plan: list[str]
+    assumptions: list[str]
+    not_understood: list[str]
+    alternatives: list[str]
+    passages: list[PassageRow]
+    trail: list[str]
+    problems: list[str]
+
+    def as_text(self) -> str:
+        """The answer first, then how it came about."""
+        ko = self.language == "ko"
+        return joined(
+            "\n".join(self.answer),
+            block("이해하지 못한 말" if ko else "Not understood", [", ".join(quoted(word, 80) for word in self.not_understood)] if self.not_understood else []),
+            block("가까운 런북" if ko else "Closest runbooks", [row.as_text() for row in self.passages]),
+            block(
+                ("계획" if ko else "Plan") + f" ({self.intent}, {'단계' if ko else 'stage'} {self.stage}, {'신뢰도' if ko else 'confidence'} {self.confidence:.2f})",
+                [f"- {text}" for text in self.plan], "-",
+            ),
+            block("가정" if ko else "Assumed", [f"- {text}" for text in self.assumptions]),
+            block("분석 과정" if ko else "Trail", [f"- {text}" for text in self.trail]),
+            notes(self.problems),
+        )  # fmt: skip

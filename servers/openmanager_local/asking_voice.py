@@ -1,0 +1,167 @@
+"""How answers to questions in words are put: short sentences in English or Korean, names never inflected."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from openmanager_core.knowledge import for_cause
+from openmanager_core.knowledge.asking import Plan
+from openmanager_core.postmortem_words import KINDS, SPAN_UNITS, TERMS
+from openmanager_core.text import ident, visible
+from openmanager_core.timespan import iso, span
+from openmanager_local.answers.common import CauseRow, FindingRow, amount
+
+Language = Literal["en", "ko"]
+
+_METRICS_KO = {
+    "cpu_busy_ratio": "CPU 사용률", "cpu_steal_ratio": "CPU 스틸", "memory_used_ratio": "메모리 사용률", "disk_used_ratio": "디스크 사용률",
+    "disk_io_bytes_per_s": "디스크 입출력", "network_receive_bytes_per_s": "네트워크 수신", "network_transmit_bytes_per_s": "네트워크 송신",
+    "load_per_core_ratio": "코어당 부하", "tcp_retransmit_ratio": "TCP 재전송률", "clock_offset_s": "시계 오차", "requests_per_s": "초당 요청 수",
+    "errors_per_s": "초당 오류 수", "latency_p50_s": "응답 시간 p50", "latency_p95_s": "응답 시간 p95", "latency_p99_s": "응답 시간 p99",
+    "connections_active": "연결 수", "queue_depth_messages": "큐 대기 메시지", "cache_hit_ratio": "캐시 적중률",
+}  # fmt: skip
+_STATUS_KO = {"healthy": "정상", "degraded": "저하", "critical": "심각", "unknown": "알 수 없음"}
+_PATTERN_KO = {
+    "season": "계절성",
+    "trend": "추세",
+    "leak": "누수",
+    "regime": "상태 전환",
+    "discord": "특이 구간",
+    "recurring_spike": "반복 급증",
+}
+INTENT_WORDS: dict[str, tuple[str, str]] = {
+    "overview": ("the state of the fleet", "전체 상태"), "unhealthy": ("servers in bad health", "상태가 나쁜 서버"), "servers": ("which servers there are", "서버 목록"),
+    "describe": ("one server", "서버 한 대의 상태"), "anomalies": ("anomalies", "이상 징후"), "patterns": ("patterns", "패턴"),
+    "correlation": ("correlation", "상관관계"), "forecast": ("a forecast", "예측"), "capacity": ("capacity", "용량"), "root_cause": ("the root cause", "근본 원인"),
+    "compare": ("a comparison of two windows", "두 구간 비교"), "recommend": ("what to do", "권장 조치"), "incidents": ("incidents", "장애 이력"),
+    "runbook": ("a runbook", "런북"), "query": ("values of a metric", "지표 값"), "metrics": ("which metrics there are", "지표 목록"), "help": ("help", "도움말"),
+    "unknown": ("not understood", "이해하지 못함"),
+}  # fmt: skip
+
+
+class Voice:
+    """Says things in one language."""
+
+    def __init__(self, language: Language) -> None:
+        self.language = language
+        self.ko = language == "ko"
+
+    def __call__(self, en: str, ko: str) -> str:
+        """The one of the two that is in this language."""
+        return ko if self.ko else en
+
+    def metric(self, name: str) -> str:
+        """A metric as people call it, with its name where the language differs."""
+        return _METRICS_KO.get(name, name) if self.ko else name
+
+    def status(self, name: str) -> str:
+        """A health status."""
+        return _STATUS_KO.get(name, name) if self.ko else name
+
+    def term(self, name: str) -> str:
+        """Severity, risk, state."""
+        return TERMS["ko"].get(name, name) if self.ko else name
+
+    def pattern(self, name: str) -> str:
+        """A kind of pattern."""
+        return _PATTERN_KO.get(name, name.replace("_", " ")) if self.ko else name.replace("_", " ")
+
+    def intent(self, name: str) -> str:
+        """A kind of question."""
+        return INTENT_WORDS[name][self.ko]
+
+    def length(self, seconds: float) -> str:
+        """A length of time."""
+        said = span(seconds)
+        if self.ko:
+            for unit, word in SPAN_UNITS:
+                said = said.replace(unit, word)
+        return said
+
+    def finding(self, row: FindingRow) -> str:
+        """One finding with its evidence."""
+        if not self.ko:
+            return f"{row.summary} (observed {amount(row.observed, row.metric)}, expected {amount(row.expected, row.metric)}, {row.score_sigma:g} sigma, {row.severity})"
+        kind = KINDS["ko"].get(row.kind, row.kind)
+        return (
+            f"{ident(row.server)}: {self.metric(row.metric)} {kind}, 평소 {amount(row.expected, row.metric)} → {amount(row.observed, row.metric)}, "
+            f"{row.start}부터 ({row.score_sigma:g}시그마, {self.term(row.severity)})"
+        )
+
+    def cause(self, row: CauseRow) -> str:
+        """One cause with its evidence."""
+        book = for_cause(row.kind)
+        since = f", since {row.onset}" if row.onset else ""
+        proof = "; ".join(visible(text) for text in row.evidence[:2])
+        if not self.ko:
+            explains = f"; it explains {', '.join(map(ident, row.explains[:4]))}" if row.explains else ""
+            change = f"; change: {row.change}" if row.change else ""
+            return (
+                f"{book.title} at {ident(row.node)} (confidence {row.confidence:.0%}{since}): {proof}{change}{explains}"
+            )
+        since = f", {row.onset}부터" if row.onset else ""
+        explains = f"; 함께 설명되는 대상: {', '.join(map(ident, row.explains[:4]))}" if row.explains else ""
+        change = f"; 최근 변경: {row.change}" if row.change else ""
+        return (
+            f"{ident(row.node)}: {book.title_ko} (신뢰도 {row.confidence:.0%}{since}). 근거: {proof}{change}{explains}"
+        )
+
+    def assumptions(self, plan: Plan) -> list[str]:
+        """What had to be assumed, each in one sentence."""
+        out = []
+        for code, *rest in plan.assumptions:
+            if code == "close":
+                out.append(
+                    self(
+                        f"Read as {self.intent(rest[0])}; {self.intent(rest[1])} was nearly as likely.",
+                        f"'{self.intent(rest[0])}' 질문으로 보았습니다. '{self.intent(rest[1])}' 질문일 수도 있습니다.",
+                    )
+                )
+            elif code == "guess":
+                out.append(
+                    self(
+                        f"No clear question word: read as {self.intent(rest[0])}.",
+                        f"무엇을 묻는지 분명하지 않아 '{self.intent(rest[0])}' 질문으로 보았습니다.",
+                    )
+                )
+            elif code == "name":
+                others = self(f" (could also be {rest[2]})", f" (다른 후보: {rest[2]})") if rest[2] else ""
+                out.append(
+                    self(
+                        f"{ident(rest[0])} was read as {ident(rest[1])}{others}.",
+                        f"{ident(rest[0])} → {ident(rest[1])} 이름으로 보았습니다{others}.",
+                    )
+                )
+            elif code == "no_such_name":
+                out.append(
+                    self(f"No server here is called {ident(rest[0])}.", f"{ident(rest[0])} 이름의 서버는 없습니다.")
+                )
+            elif code == "metric":
+                out.append(
+                    self(
+                        f"No metric was named: {rest[0]} was taken.",
+                        f"지표를 말하지 않아 {self.metric(rest[0])} 지표로 보았습니다.",
+                    )
+                )
+            elif code == "clock_yesterday":
+                out.append(
+                    self(
+                        "That clock time is still to come today (UTC): yesterday's was taken.",
+                        "말한 시각이 오늘은 아직 오지 않아(UTC) 어제로 보았습니다.",
+                    )
+                )
+            elif code == "said":
+                out.append(self(rest[0], rest[1]))
+        out += [
+            self(f"{ident(a)} was read as {ident(b)}.", f"'{a}' → '{b}' 오타로 보았습니다.")
+            for a, b in plan.corrections
+        ]
+        if plan.start_s is not None:
+            until = "now" if plan.end_s is None else iso(plan.end_s)
+            out.append(
+                self(
+                    f"Window: {iso(plan.start_s)} to {until} (UTC).",
+                    f"구간: {iso(plan.start_s)} ~ {'현재' if plan.end_s is None else until} (UTC).",
+                )
+            )
+        return out

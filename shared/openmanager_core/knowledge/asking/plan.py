@@ -1,0 +1,241 @@
+"""A question in words as a plan: which analysis, over which servers, metrics and times, and what was assumed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
+
+from openmanager_core.errors import InvalidRequest
+from openmanager_core.knowledge.asking.hangul import folded, language_of
+from openmanager_core.knowledge.asking.intents import ENOUGH, Judged, Seen, judge
+from openmanager_core.knowledge.asking.likeness import alike
+from openmanager_core.knowledge.asking.measures import Measures, measures
+from openmanager_core.knowledge.asking.places import Places, places
+from openmanager_core.knowledge.asking.spelling import corrected
+from openmanager_core.knowledge.asking.times import Times, times
+
+if TYPE_CHECKING:
+    from openmanager_core.fleet import Fleet
+
+Intent = Literal[
+    "overview", "unhealthy", "servers", "describe", "anomalies", "patterns", "correlation", "forecast", "capacity",
+    "root_cause", "compare", "recommend", "incidents", "runbook", "query", "metrics", "help", "unknown",
+]  # fmt: skip
+INTENTS: tuple[str, ...] = get_args(Intent)
+MOST_CHARS = 1000
+_LATIN_THEN_HANGUL = re.compile(r"(?<=[a-z0-9%])(?=[가-힣])|(?<=[가-힣])(?=[a-z0-9])")
+_USUAL_METRIC = {
+    "patterns": "cpu_busy_ratio", "correlation": "latency_p95_s", "forecast": "disk_used_ratio", "query": "cpu_busy_ratio",
+}  # fmt: skip
+_DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will be asked of the analyses.
+
+    Attributes
+    ----------
+    stage
+        1: understood; 2: part of it was assumed; 3: not understood, the nearest runbooks are shown.
+    confidence
+        From 0 to 1: how far the intent leads the next best one.
+    alternatives
+        Other readings, best first.
+    start_s, end_s, before_start_s, before_end_s
+        Unix seconds; None: the analysis's own default.
+    assumptions
+        Codes with their words, for `asking.words` to say in either language.
+    corrections
+        Misspelt words, as (as typed, as read).
+    """
+
+    question: str
+    language: Literal["en", "ko"]
+    intent: Intent
+    stage: Literal[1, 2, 3]
+    confidence: float
+    alternatives: tuple[str, ...] = ()
+    servers: tuple[str, ...] = ()
+    cluster: str = ""
+    type: str = ""
+    environment: str = ""
+    region: str = ""
+    metrics: tuple[str, ...] = ()
+    start_s: float | None = None
+    end_s: float | None = None
+    before_start_s: float | None = None
+    before_end_s: float | None = None
+    since_deploy: bool = False
+    horizon_s: float | None = None
+    threshold: float | None = None
+    growth_ratio: float | None = None
+    lost_servers: int | None = None
+    count: int | None = None
+    state: str = ""
+    assumptions: tuple[tuple[str, ...], ...] = ()
+    corrections: tuple[tuple[str, str], ...] = ()
+    unknown_names: tuple[str, ...] = ()
+
+
+def plan(question: str, fleet: Fleet, now_s: float, language: Literal["auto", "en", "ko"] = "auto") -> Plan:
+    """Read a question.
+
+    Parameters
+    ----------
+    question
+        English, Korean or both, at most `MOST_CHARS` characters.
+    now_s
+        What "now" means, Unix seconds; days are UTC days.
+    language
+        Of the answer; ``auto``: Korean if any Hangul is in the question.
+
+    Raises
+    ------
+    InvalidRequest
+        If the question is empty or too long.
+    """
+    if not question.strip():
+        raise InvalidRequest(
+            "question must hold at least one word, got an empty text", hint="'which servers are in danger?'"
+        )
+    if len(question) > MOST_CHARS:
+        raise InvalidRequest(
+            f"question must be at most {MOST_CHARS} characters, got {len(question)}", hint="one question at a time"
+        )
+    spoken = language_of(question) if language == "auto" else language
+    where = places(folded(question), fleet)
+    spelt, corrections = corrected(_LATIN_THEN_HANGUL.sub(" ", where.text))
+    # a misspelt type or environment is found once it is spelt right
+    again = places(spelt, fleet) if corrections else where
+    if corrections:
+        where.type, where.environment = where.type or again.type, where.environment or again.environment
+    when = times(spelt, now_s)
+    what = measures(when.text)
+    judged = judge(spelt, _seen(where, when, what), alike(question))
+    intent, stage, confidence, assumed = _decide(judged, where, when, what)
+    assumed += _place_assumptions(where)
+    if "clock_yesterday" in when.assumed:
+        assumed.append(("clock_yesterday",))
+    metrics = what.metrics
+    if what.growth is not None:  # "twice the load" is how much comes, not the load average
+        metrics = tuple(m for m in metrics if m not in ("load_per_core_ratio", "requests_per_s"))
+    if not metrics and intent in _USUAL_METRIC:
+        metrics = (_USUAL_METRIC[intent],)
+        assumed.append(("metric", metrics[0]))
+    start_s, end_s, before = _windows(intent, when, now_s)
+    return Plan(
+        question=question,
+        language="ko" if spoken == "ko" else "en",
+        intent=intent,
+        stage=stage,
+        confidence=confidence,
+        alternatives=tuple(name for name, _ in judged.scores if name != intent)[:3],
+        servers=tuple(where.servers),
+        cluster=where.cluster,
+        type=where.type if not where.servers else "",
+        environment=where.environment if not where.servers else "",
+        region=where.region if not where.servers else "",
+        metrics=metrics,
+        start_s=start_s,
+        end_s=end_s,
+        before_start_s=before[0],
+        before_end_s=before[1],
+        since_deploy=when.since_deploy,
+        horizon_s=when.horizon_s,
+        threshold=what.threshold,
+        growth_ratio=what.growth,
+        lost_servers=what.lost,
+        count=what.count,
+        state=_state(spelt) if intent == "incidents" else "",
+        assumptions=tuple(assumed),
+        corrections=tuple(corrections),
+        unknown_names=tuple(where.unknown),
+    )
+
+
+def _seen(where: Places, when: Times, what: Measures) -> Seen:
+    return Seen(
+        server=bool(where.servers),
+        place=bool(where.cluster or where.type or where.environment or where.region),
+        metrics=len(what.metrics),
+        window=when.start_s is not None,
+        before=when.before_start_s is not None,
+        horizon=when.horizon_s is not None,
+        deploy=when.since_deploy,
+        threshold=what.threshold is not None,
+        growth=what.growth is not None,
+        lost=what.lost is not None,
+    )
+
+
+def _decide(
+    judged: Judged, where: Places, when: Times, what: Measures
+) -> tuple[Intent, Literal[1, 2, 3], float, list[tuple[str, ...]]]:
+    """The intent, how far it is understood, and what was assumed for it."""
+    top = judged.scores[0][1] if judged.scores else 0.0
+    alone = {"help", "metrics", "incidents", "runbook", "recommend", "root_cause", "anomalies", "overview", "forecast", "capacity",
+             "compare", "patterns", "correlation", "unhealthy"}  # fmt: skip
+    if top >= ENOUGH and (judged.at_home or judged.best in alone):
+        confidence = round(min(1.0, 0.5 + 0.15 * judged.margin + 0.05 * (top - ENOUGH)), 2)
+        assumed: list[tuple[str, ...]] = []
+        if judged.margin < 0.4:
+            assumed.append(("close", judged.best, judged.scores[1][0]))
+        return _intent(judged.best), 2 if assumed else 1, confidence, assumed
+    if top > 0 and judged.at_home:
+        best = _intent(judged.best)
+        return best, 2, round(0.2 + 0.1 * top, 2), [("guess", best)]
+    if judged.at_home:
+        if where.servers:
+            return "describe", 2, 0.4, [("guess", "describe")]
+        if what.metrics:
+            return "query", 2, 0.4, [("guess", "query")]
+        if where.cluster or where.type or where.environment or where.region:
+            return "unhealthy", 2, 0.3, [("guess", "unhealthy")]
+    if top >= 1.3 and judged.best == "overview":
+        return "overview", 2, 0.3, [("guess", "overview")]
+    return "unknown", 3, 0.0, []
+
+
+def _intent(name: str) -> Intent:
+    return next(i for i in get_args(Intent) if i == name)
+
+
+def _place_assumptions(where: Places) -> list[tuple[str, ...]]:
+    said: list[tuple[str, ...]] = [("name", typed, read, ", ".join(others)) for typed, read, others in where.guesses]
+    return said + [("no_such_name", name) for name in where.unknown]
+
+
+def _windows(
+    intent: str, when: Times, now_s: float
+) -> tuple[float | None, float | None, tuple[float | None, float | None]]:
+    """The window, and the one to compare with; a comparison with yesterday alone means the same hour of yesterday."""
+    start_s, end_s = when.start_s, when.end_s
+    before = (when.before_start_s, when.before_end_s)
+    if intent != "compare":
+        return start_s, end_s, (None, None)
+    if start_s is not None and before[0] is not None and before[0] > start_s:
+        (start_s, end_s), before = (before[0], before[1]), (start_s, end_s)
+    if before[0] is None and start_s is not None and end_s is not None and end_s < now_s:
+        if end_s - start_s >= _DAY_S * 0.9 and end_s - start_s <= _DAY_S * 1.1:
+            before = (now_s - _DAY_S - 3600, now_s - _DAY_S)
+            start_s, end_s = now_s - 3600, None
+        else:
+            before, start_s, end_s = (start_s, end_s), now_s - (end_s - start_s), None
+    elif before[0] is None and start_s is not None:
+        before = (2 * start_s - (end_s or now_s), start_s)
+    if before[1] is None and before[0] is not None:
+        before = (before[0], start_s if start_s is not None and start_s > before[0] else now_s)
+    return start_s, end_s, before
+
+
+def _state(text: str) -> str:
+    """Which incidents: open, acknowledged, resolved or all."""
+    if re.search(r"unresolved|미해결|안\s?끝난|안\s?풀린", text):
+        return "open"
+    if re.search(r"resolved|closed|해결된|끝난|종료", text):
+        return "resolved"
+    if re.search(r"acknowledged|확인된|인지", text):
+        return "acknowledged"
+    return "open" if re.search(r"\bopen\b|ongoing|current|active|진행|열린", text) else ""

@@ -1,0 +1,178 @@
+"""Questions in words are read into plans: accuracy on the data, and what single rules promise."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from openmanager_core.errors import InvalidRequest
+from openmanager_core.knowledge.asking import INTENTS, plan
+from openmanager_core.knowledge.asking.hangul import distance, jamo, language_of, without_particle
+from openmanager_core.knowledge.asking.likeness import alike
+from openmanager_core.knowledge.asking.spelling import corrected
+from openmanager_core.timespan import parse_instant
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
+import accuracy_ask
+import accuracy_runbooks
+
+NOW_S = accuracy_ask.NOW_S
+FLEET = accuracy_ask.fleet()
+EVERY = accuracy_ask.questions()
+TUNED = [q for q in EVERY if not q.kept_aside]
+
+
+def read(question: str, **more):
+    return plan(question, FLEET, NOW_S, **more)
+
+
+@pytest.mark.parametrize(("language", "intent", "entities"), [("en", 0.985, 0.98), ("ko", 0.98, 0.98)])
+def test_questions_that_were_tuned_on_stay_understood(language, intent, entities) -> None:
+    found = accuracy_ask.measure([q for q in TUNED if q.language == language], FLEET)
+    assert found.n > 200
+    assert found.intent >= intent, found.errors
+    assert found.entities >= entities, found.errors
+
+
+def test_the_data_has_what_it_promises() -> None:
+    assert len(EVERY) >= 300
+    assert 0.45 <= sum(q.language == "ko" for q in EVERY) / len(EVERY) <= 0.55
+    assert sum(q.kept_aside for q in EVERY) >= 150
+    assert {q.intent for q in EVERY} == set(INTENTS)
+    assert len({q.text for q in EVERY}) == len(EVERY)
+
+
+def test_no_question_that_is_kept_aside_is_among_the_shipped_examples() -> None:
+    from importlib import resources
+
+    shipped = (resources.files("openmanager_core.knowledge.asking") / "examples.tsv").read_text("utf-8")
+    known = {line.split("\t", 1)[1] for line in shipped.splitlines() if "\t" in line}
+    assert not known & {q.text for q in EVERY if q.kept_aside}
+    assert known <= {q.text for q in TUNED}
+
+
+def test_what_is_not_about_servers_lands_in_the_third_stage() -> None:
+    strangers = [q for q in TUNED if q.intent == "unknown"]
+    assert len(strangers) > 20
+    assert {read(q.text).stage for q in strangers} == {3}
+
+
+def test_runbooks_are_found_among_the_first_three() -> None:
+    tuned = [q for q in accuracy_runbooks.queries() if not q.kept_aside]
+    share, missed = accuracy_runbooks.recall(tuned)
+    assert share >= 0.97, missed
+    assert len(accuracy_runbooks.queries()) >= 80
+
+
+@pytest.mark.parametrize(
+    ("question", "start", "end"),
+    [
+        ("errors since noon", "12:00", None),
+        ("에러 3시간 전부터", "now-3h", None),
+        ("latency between 9 and 10", "09:00", "10:00"),
+        ("9시에서 10시 사이 cpu", "09:00", "10:00"),
+        ("어제 오후 3시부터 cpu", "어제 오후 3시", None),
+        ("cpu 최근 이틀", "now-2d", None),
+        ("memory over the last two days", "now-2d", None),
+        ("지난 30분간 지연", "now-30m", None),
+        ("cpu since 9am", "09:00", None),
+        ("오전 9시 반 이후 오류", "09:30", None),
+        ("cpu yesterday", "yesterday", "today"),
+    ],
+)
+def test_times_inside_a_sentence(question, start, end) -> None:
+    got = read(question)
+    assert got.start_s == parse_instant(start, NOW_S)
+    assert got.end_s == (None if end is None else parse_instant(end, NOW_S))
+
+
+def test_a_clock_time_that_is_still_to_come_means_yesterdays_and_says_so() -> None:
+    got = read("why is api-03 slow since 23:00")
+    assert got.start_s == parse_instant("yesterday 23:00", NOW_S)
+    assert ("clock_yesterday",) in got.assumptions
+    assert datetime.fromtimestamp(NOW_S, UTC).hour < 23
+
+
+@pytest.mark.parametrize(
+    ("typed", "server"),
+    [
+        ("api-03", "api-us-east-1-003"),
+        ("api3", "api-us-east-1-003"),
+        ("API-US-EAST-1-003", "api-us-east-1-003"),
+        ("api-us-east-1-3", "api-us-east-1-003"),
+        ("db-02", "database-us-east-1-002"),
+        ("디비 2번", "database-us-east-1-002"),
+        ("api-us-esat-1-003", "api-us-east-1-003"),
+        ("api-03한테", "api-us-east-1-003"),
+        ("api-03에서는", "api-us-east-1-003"),
+    ],
+)
+def test_servers_are_found_by_short_partial_and_misspelt_names(typed, server) -> None:
+    assert read(f"{typed} 상태 어때?").servers == (server,)
+
+
+def test_a_name_with_several_owners_says_which_was_taken_and_which_were_not() -> None:
+    got = read("how is web-01 doing")
+    said = next(a for a in got.assumptions if a[0] == "name")
+    assert got.servers == ("web-us-east-1-001",)
+    assert "web-eu-west-1-001" in said[3]
+    assert ("no_such_name", "api-99") in read("how is api-99").assumptions
+
+
+def test_numbers_that_go_with_metrics() -> None:
+    assert read("servers with cpu above 80%").threshold == 0.8
+    assert read("응답시간 300ms 넘는 서버").threshold == pytest.approx(0.3)
+    assert read("트래픽이 두 배로 늘면?").growth_ratio == 1.0
+    assert read("서버 3대 죽으면?").lost_servers == 3
+    assert read("top 7 servers by cpu").count == 7
+
+
+def test_slips_of_spelling_are_put_right_and_named() -> None:
+    assert corrected("anomolies")[1] == [("anomolies", "anomalies")]
+    assert corrected("디스크 에측")[0] == "디스크 예측"
+    assert corrected("매일 내일 leads")[1] == []
+    assert jamo("예측") == "ㅇㅖㅊㅡㄱ"
+    assert distance("abcd", "abdc", 2) == 1
+    assert distance("abc", "xyzw", 2) == 3
+    assert without_particle("서버에서부터") == "서버"
+
+
+def test_the_language_is_that_of_the_question_unless_one_is_asked_for() -> None:
+    assert read("status?").language == "en"
+    assert read("cpu 어때").language == "ko"
+    assert read("cpu 어때", language="en").language == "en"
+    assert language_of("ㅋㅋ") == "ko"
+
+
+def test_a_guess_is_named_as_one() -> None:
+    got = read("web")
+    assert got.stage == 2
+    assert got.assumptions
+
+
+def test_senseless_questions_are_refused_with_what_to_try() -> None:
+    with pytest.raises(InvalidRequest, match="at least one word"):
+        read("  ")
+    with pytest.raises(InvalidRequest, match="at most 1000 characters, got 1001"):
+        read("a" * 1001)
+
+
+@given(st.text(min_size=1, max_size=200))
+def test_any_text_gets_a_plan(text) -> None:
+    if not text.strip():
+        return
+    got = read(text)
+    assert got.intent in INTENTS
+    assert 0 <= got.confidence <= 1
+    assert (got.stage == 3) == (got.intent == "unknown")
+
+
+def test_likeness_leaves_out_what_it_is_told_to() -> None:
+    text = TUNED[0].text
+    assert alike(text)[TUNED[0].intent] == pytest.approx(1.0, abs=0.3)
+    assert max(alike(text, without=text).values(), default=0.0) < max(alike(text).values())

@@ -1,0 +1,123 @@
+"""ask_fleet and search_runbooks as a client sees them: every kind of question is answered, in its language, with its plan."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fleet_client import AT_S, ask, fleet_client, refused, settings
+from mcp.client import Client
+from served import environment
+
+from openmanager_core.source import SourceSettings
+from openmanager_core.source.simulated import SimulatedSource
+from openmanager_kit.registry import ServerSettings
+from openmanager_local.server import Section, build
+
+INCIDENT = SourceSettings(servers=30, scenario="incident", anchor_s=AT_S)
+HANGUL = re.compile("[가-힣]")
+ASKED = {
+    "overview": ("how's the fleet doing?", "전체 상태 요약해줘"),
+    "unhealthy": ("which servers are in danger right now?", "지금 위험한 서버는?"),
+    "servers": ("how many web servers do we have?", "디비 서버 전부 나열해줘"),
+    "describe": ("how is api-03 doing?", "웹 3번 서버 상태"),
+    "anomalies": ("any anomalies in the last hour?", "이상 징후 있어?"),
+    "patterns": ("any memory leaks?", "메모리 누수 있는 서버 있어?"),
+    "correlation": ("does cpu correlate with latency?", "cpu랑 응답시간 상관관계 있어?"),
+    "forecast": ("will any disk be full next week?", "다음 주에 디스크 꽉 차는 서버 있어?"),
+    "capacity": ("what if traffic grows 30%?", "api 서버 1대 빠지면 어떻게 돼?"),
+    "root_cause": ("what's causing the errors?", "지금 장애 근본 원인 분석해주세요"),
+    "compare": ("compare cpu of web cluster today vs yesterday", "최근 1시간을 그 전 1시간과 비교"),
+    "recommend": ("what should I do now?", "뭐부터 해야 돼?"),
+    "incidents": ("list open incidents", "장애 이력 조회"),
+    "runbook": ("how do I fix a full disk?", "디스크 꽉 찼을 때 해결 방법"),
+    "query": ("top 5 servers by cpu", "메모리 가장 많이 먹는 서버가 뭐임"),
+    "metrics": ("what metrics do you have?", "메트릭 목록"),
+    "help": ("what can you do?", "도움말"),
+    "unknown": ("what's the weather in paris?", "김치찌개 레시피 알려줘"),
+}
+
+
+@pytest.mark.anyio
+async def test_every_kind_of_question_is_answered_in_its_language_with_the_calls_that_were_made() -> None:
+    async with fleet_client(INCIDENT) as client:
+        for intent, pair in ASKED.items():
+            for language, question in zip(("en", "ko"), pair, strict=True):
+                got = await ask(client, "ask_fleet", question=question)
+                assert (got["intent"], got["language"]) == (intent, language), question
+                assert got["answer"], question
+                assert bool(HANGUL.search(got["answer"][0])) == (language == "ko"), got["answer"]
+                assert got["plan"] or intent == "help", question
+                assert (got["stage"] == 3) == (intent == "unknown")
+
+
+@pytest.mark.anyio
+async def test_the_answer_names_the_cause_and_the_evidence_and_a_trail_is_shown_on_request() -> None:
+    async with fleet_client(INCIDENT) as client:
+        got = await ask(client, "ask_fleet", question="왜 느려?", explain=True)
+        assert "database-production-us-east-1" in got["answer"][0]
+        assert re.search(r"신뢰도 \d+%", got["answer"][0])
+        assert any("causes considered" in line for line in got["trail"])
+        assert any("coverage" in line for line in got["trail"])
+        assert not (await ask(client, "ask_fleet", question="why is it slow"))["trail"]
+        for tool in ("fleet_overview", "find_anomalies", "find_root_cause"):
+            assert len((await ask(client, tool, explain=True))["trail"]) >= 5
+            assert (await ask(client, tool))["trail"] == []
+
+
+@pytest.mark.anyio
+async def test_a_question_that_is_not_understood_names_the_words_and_shows_only_runbooks_that_are_near() -> None:
+    async with fleet_client() as client:
+        got = await ask(client, "ask_fleet", question="who won the world cup")
+        assert "cup" in got["not_understood"]
+        assert got["stage"] == 3
+        assert all(p["score"] >= 0.3 for p in got["passages"])
+        assert "at most 1000" in await refused(client, "ask_fleet", question="x" * 1001)
+
+
+@pytest.mark.anyio
+async def test_runbooks_are_paged_in_the_language_asked_and_the_users_own_are_quoted(tmp_path: Path) -> None:
+    (tmp_path / "own.md").write_text("# Payments gateway\nRestart it.\u202e `rm`\n", "utf-8")
+    made = ServerSettings("openmanager-local", home=tmp_path / "home", section=Section(runbooks=str(tmp_path)))
+    server = build(made, lambda s: SimulatedSource.from_settings(s, clock=lambda: AT_S))
+    async with Client(server) as client:
+        first = await ask(client, "search_runbooks", query="디스크가 꽉 찼어요", limit=1)
+        assert first["runbooks"][0]["id"] == "disk_filling"
+        assert HANGUL.search(first["runbooks"][0]["remedies"][0])
+        assert first["runbooks"][0]["diagnose"]
+        more = await ask(client, "search_runbooks", query="디스크가 꽉 찼어요", limit=1, cursor=first["next_cursor"])
+        assert more["runbooks"][0]["id"] != "disk_filling"
+        result = await client.call_tool("search_runbooks", {"query": "payments gateway"})
+        assert result.structured_content is not None
+        assert result.structured_content["runbooks"][0]["source"] == "own.md"
+        assert "\u202e" not in result.content[0].text  # type: ignore[union-attr]
+        assert "no word" in await refused(client, "search_runbooks", query="?!")
+
+
+def test_the_command_answers_in_the_terminal_and_tells_by_its_code_whether_it_understood(tmp_path: Path) -> None:
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [
+            sys.executable,
+            "-m",
+            "openmanager_kit",
+            "ask",
+            *words,
+            "--config",
+            "minimal",
+            "--home",
+            str(tmp_path),
+        ]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment(), check=False)
+
+    good = run("웹 서버 몇 대야?")
+    assert (good.returncode, good.stderr) == (0, "")
+    assert "대입니다" in good.stdout
+    assert run("tell me a joke").returncode == 1
+
+
+def test_the_section_of_the_profile_has_one_setting() -> None:
+    assert settings().section is None
+    assert Section().runbooks == ""
