@@ -22,6 +22,7 @@ TAIL_QUANTILE = 0.98
 _RENEWALS = 100
 _LEAST_BLOCK = 8
 _FEWEST_BEYOND = 8
+_ORDINARY = 0.8
 
 
 def renewals(n: int, first: int = WARM_UP) -> Iterator[tuple[int, int]]:
@@ -34,7 +35,12 @@ def renewals(n: int, first: int = WARM_UP) -> Iterator[tuple[int, int]]:
 
 
 def surprise(x: Array, least: Array) -> Array:
-    """Minus the decimal logarithm of the chance that the past makes a value this large.
+    """Minus the decimal logarithm of the chance that the past makes a value this large. See `surprise_and_size`."""
+    return surprise_and_size(x, least)[0]
+
+
+def surprise_and_size(x: Array, least: Array) -> tuple[Array, Array]:
+    """How rare a value this large is under the past, and how large it is beside the ordinary.
 
     Parameters
     ----------
@@ -45,8 +51,9 @@ def surprise(x: Array, least: Array) -> Array:
 
     Returns
     -------
-    ndarray
-        Shape ``(n,)``, at least 0; 0 in the warm-up.
+    surprise, size
+        Shape ``(n,)``, at least 0; 0 in the warm-up. Minus the decimal logarithm of the chance that the past makes
+        a value this large; and the value in units of the one that four in five rows of the past stay below.
 
     Notes
     -----
@@ -59,7 +66,7 @@ def surprise(x: Array, least: Array) -> Array:
     .. [1] J. Pickands, Ann. Statist. 3(1), 1975, section 2. doi:10.1214/aos/1176343003
     """
     n = len(x)
-    out = np.zeros(n)
+    out, size = np.zeros(n), np.zeros(n)
     past = np.sort(x[:WARM_UP])
     for a, b in renewals(n):
         at = min(int(TAIL_QUANTILE * a), a - _FEWEST_BEYOND)
@@ -70,10 +77,12 @@ def surprise(x: Array, least: Array) -> Array:
         with np.errstate(over="ignore"):
             far = -np.log10(share) + (now - edge) / scale / np.log(10.0)
         out[a:b] = np.where(now > edge, far, np.maximum(-np.log10(np.maximum(rank, share)), 0.0))
+        with np.errstate(over="ignore"):
+            size[a:b] = now / max(float(past[int(_ORDINARY * a)]), float(least[a - 1]), 1e-300)
         # Two sorted runs: the stable sort merges them in linear time.
         past = np.sort(np.concatenate((past, now)), kind="stable")
         checkpoint()
-    return out
+    return out, size
 
 
 def past_median(x: Array) -> Array:
