@@ -3,7 +3,7 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-NEED_DATA := benchmarks/accuracy_detect.py benchmarks/accuracy_rca.py benchmarks/accuracy_forecast.py
+NEED_DATA := $(wildcard benchmarks/accuracy.py benchmarks/accuracy_d*.py benchmarks/accuracy_forecast.py benchmarks/accuracy_multi.py benchmarks/accuracy_rca.py)
 NEED_PEERS := benchmarks/filesystem.py benchmarks/git.py benchmarks/side_by_side.py benchmarks/line_client.py benchmarks/peer_servers.py
 
 .PHONY: run test check lint types docs lock bench clean
