@@ -3,7 +3,7 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-NEED_DATA := benchmarks/accuracy_detect.py benchmarks/accuracy_rca.py benchmarks/accuracy_forecast.py
+NEED_DATA := $(wildcard benchmarks/accuracy.py benchmarks/accuracy_d*.py benchmarks/accuracy_forecast.py benchmarks/accuracy_multi.py benchmarks/accuracy_rca.py)
 NEED_PEERS := $(addprefix benchmarks/,filesystem.py git.py side_by_side.py line_client.py peer_servers.py fetch.py search.py shadcn.py thinking.py written_page.py)
 
 .PHONY: run test check lint types docs package lock bench clean

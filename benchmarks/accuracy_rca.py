@@ -16,6 +16,7 @@ import statistics
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,7 @@ def cases(root: Path, use_graph: bool) -> Iterator[tuple[str, str, str, Long, di
     for scenario in SCENARIOS:
         base = root / scenario
         if not (base / "noissue" / "metrics.csv").exists():
-            sys.stdout.write(f"{scenario}: no normal data here, left out\n")
+            sys.stderr.write(f"{scenario}: no normal data here, left out\n")
             continue
         normal = Wide(base / "noissue" / "metrics.csv")
         edges = read_edges(base / "graph.csv") if use_graph else None
@@ -118,6 +119,33 @@ def quiet(root: Path, use_graph: bool) -> tuple[int, int]:
     return right, total
 
 
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """Where the true node of one issue was named (0: nowhere), and how many nodes were."""
+
+    issue: str
+    metric: str
+    truth: str
+    place: int
+    named: int
+
+    @property
+    def scenario(self) -> str:
+        """Such as low_traffic."""
+        return self.issue.split("/")[0]
+
+
+def rank_all(root: Path, use_graph: bool) -> tuple[list[Rank], list[float]]:
+    """The place of the truth in every issue, and the seconds that each answer took."""
+    ranks, took = [], []
+    for name, metric, truth, frame, asked in cases(root, use_graph):
+        began = time.perf_counter()
+        nodes = [r["node"] for r in rca(frame, asked)["ranking"]]
+        took.append(time.perf_counter() - began)
+        ranks.append(Rank(name, metric, truth, nodes.index(truth) + 1 if truth in nodes else 0, len(nodes)))
+    return ranks, took
+
+
 def main() -> int:
     """Print the figures; with `--floor`, fail if top-1 is below it or specificity below 0.9."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -126,22 +154,16 @@ def main() -> int:
     parser.add_argument("--issues", action="store_true", help="print every issue")
     parser.add_argument("--floor", type=float, default=0.0, help="least top-1 share")
     args = parser.parse_args()
-    ranks: list[tuple[str, str, int]] = []
-    seconds = []
-    for name, metric, truth, frame, asked in cases(args.dataset, not args.no_graph):
-        began = time.perf_counter()
-        nodes = [r["node"] for r in rca(frame, asked)["ranking"]]
-        seconds.append(time.perf_counter() - began)
-        ranks.append((name.split("/")[0], metric, nodes.index(truth) + 1 if truth in nodes else 0))
-        if args.issues:
-            sys.stdout.write(f"{name} {metric}: {truth} is number {ranks[-1][2] or 'none'} of {len(nodes)}\n")
+    ranks, seconds = rank_all(args.dataset, not args.no_graph)
+    for rank in ranks if args.issues else []:
+        sys.stdout.write(f"{rank.issue} {rank.metric}: {rank.truth} is number {rank.place or 'none'} of {rank.named}\n")
     if not ranks:
         sys.stdout.write(f"no issue found below {args.dataset}\n")
         return 2
-    groups = sorted({r[:2] for r in ranks})
+    groups = sorted({(r.scenario, r.metric) for r in ranks})
     sys.stdout.write("group                          issues  top-1  top-3  top-5    MRR\n")
     for group in [*groups, None]:
-        mine = [r[2] for r in ranks if group is None or r[:2] == group]
+        mine = [r.place for r in ranks if group is None or (r.scenario, r.metric) == group]
         shares = [statistics.fmean(0 < k <= n for k in mine) for n in (1, 3, 5)]
         mrr = statistics.fmean(1 / k if k else 0.0 for k in mine)
         name = " ".join(group) if group else "all"

@@ -90,7 +90,16 @@ def benjamini_hochberg(p):
     return np.array([min(min(1.0, ordered[k] * n / (k + 1)) for k in range(n) if ordered[k] >= value) for value in p])
 
 
-def squared_distance(train, row_and_two_before, ridge=0.003):
+def squared_distance(train, row_and_two_before, ridge=0.01):
     """Mahalanobis distance of three standardised rows side by side."""
     covariance = train.T @ train / len(train) + ridge * np.eye(train.shape[1])
     return float(row_and_two_before @ np.linalg.solve(covariance, row_and_two_before))
+
+
+def distance_from_prediction(train, row_and_two_before, at, ridge=0.01):
+    """Squared distance of one value from its regression on all the others, in its residual variance."""
+    covariance = train.T @ train / len(train) + ridge * np.eye(train.shape[1])
+    rest = np.delete(np.arange(len(covariance)), at)
+    weights = np.linalg.solve(covariance[np.ix_(rest, rest)], covariance[rest, at])
+    variance = covariance[at, at] - covariance[at, rest] @ weights
+    return float((row_and_two_before[at] - weights @ row_and_two_before[rest]) ** 2 / variance)

@@ -78,6 +78,25 @@ def test_a_much_stranger_row_pages_even_right_after_an_alert() -> None:
     assert 1040 in detect(times(1500), values)["alerts"]
 
 
+def test_the_return_to_normal_is_no_page() -> None:
+    values = noise(1500)
+    values[1000:1200] += 10
+    alerts = detect(times(1500), values)["alerts"]
+    assert [row for row in alerts if row >= 990] == [1000]
+
+
+def test_rows_an_hour_apart_page_again_for_what_has_happened_before() -> None:
+    rng = np.random.default_rng(4)
+    values = rng.normal(size=900)
+    spikes = np.arange(200, 900, 50)
+    values[spikes] += rng.uniform(12, 20, len(spikes))
+    alerts = detect(times(900, 3600.0), values)["alerts"]
+    assert len(set(spikes.tolist()) & set(alerts)) >= 0.8 * len(spikes)
+    assert len(set(alerts) - set(spikes.tolist())) <= 2
+    # Minutes apart, one row of the same size that keeps coming back is how this series is.
+    assert len(detect(times(900, 60.0), values)["alerts"]) < 0.5 * len(spikes)
+
+
 def test_noise_of_any_sort_pages_less_than_every_second_day() -> None:
     rng = np.random.default_rng(3)
     for values in (rng.normal(size=4000), noise(4000), np.exp(rng.normal(size=4000)), rng.poisson(2, 4000) * 1.0):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from openmanager_core.analysis import detect_multi
-from openmanager_core.analysis.multivariate import _parts, _precision, _stacked
+from openmanager_core.analysis.multivariate import _parts, _precision, _recent_level, _stacked
 from openmanager_core.errors import InsufficientData, InvalidRequest
 
 TABLE = st.tuples(st.integers(8, 12), st.just(3))
@@ -72,13 +72,33 @@ def test_any_two_tables_give_finite_answers(train: Array, test: Array) -> None:
     assert min(answer["scores"]) >= 0
 
 
-def test_parts_add_up_to_the_mahalanobis_distance() -> None:
+def test_parts_add_up_to_the_mahalanobis_distance_and_each_value_is_judged_by_the_others() -> None:
     train, test = together(1, 200, 3) - 5.0, together(2, 20, 3) - 5.0
-    parts = _parts(test, _precision(_stacked(train)))
+    parts, apart = _parts(test, _precision(_stacked(train)))
     for row in (0, 1, 2, 19):
         side_by_side = np.concatenate([test[max(0, row - lag)] for lag in range(3)])
         expected = naive_detect.squared_distance(_stacked(train), side_by_side)
         assert parts[row].sum() == pytest.approx(expected, rel=1e-9)
+        for metric in range(3):
+            each = [
+                naive_detect.distance_from_prediction(_stacked(train), side_by_side, metric + 3 * k) for k in (0, 1, 2)
+            ]
+            assert apart[row, metric] == pytest.approx(sum(each), rel=1e-6)
+
+
+def test_the_recent_level_is_the_mean_of_old_rows_and_knows_no_newer_ones() -> None:
+    point = np.arange(3000.0)[:, None]
+    level = _recent_level(point)
+    assert level[2000, 0] == pytest.approx(np.arange(700, 1700).mean())
+    assert level[300, 0] == 0.0
+    assert level[800, 0] == pytest.approx(np.arange(500).sum() / 1000)
+
+
+def test_a_server_that_has_drifted_for_long_is_less_strange_than_one_that_just_moved() -> None:
+    train, test = together(1, 2000), together(2, 3000)
+    test[500:, 3] += 1.0
+    scores = np.asarray(detect_multi(train, test)["scores"])
+    assert np.median(scores[2000:]) < 0.8 * np.median(scores[570:800])
 
 
 def test_tables_that_do_not_match_are_refused() -> None:

@@ -42,6 +42,8 @@ _HURTS = ("latency", "errors", "cpu_saturation")
 _LEAST_HARM = 0.15
 _HARMLESS = 0.6
 _ENVIRONMENT = {"production": 1.0, "unknown": 1.0, "staging": 0.7, "development": 0.5}
+_TEST_LOAD = 0.5
+"""More requests away from production are mostly somebody's test; what they break there is named by itself."""
 _LOAD_MOVES = {"network_loss": 0.03, "memory_leak": 0.08}
 """Rises up to here can follow from overload alone."""
 _MOST_FORMED = 120
@@ -49,7 +51,7 @@ _MOST_FORMED = 120
 _CHANGE_FACTOR = 1.5
 _CHANGE_BEFORE_S = 1800.0
 _CHANGE_AFTER_S = 120.0
-_MIN_SCORE = {"traffic_surge": 1.5, "cpu_saturation": 1.9, "slow_dependency": 1.9, "bad_deployment": 1.9}
+_MIN_SCORE = dict.fromkeys(("traffic_surge", "cpu_saturation", "slow_dependency", "bad_deployment"), 1.9)
 _MIN_SCORE_SURE = 1.0
 """What load does by itself has to be large to be a cause; lost packets or a filling disk need not be."""
 _RESOURCE = ("crash", "network_loss", "noisy_neighbour", "clock_skew", "memory_leak", "disk_filling", "cpu_saturation")
@@ -245,7 +247,8 @@ def _importance(c: Candidate, scene: Scene) -> float:
     over = c.kind not in ("crash", "traffic_surge") and max(s.last for s in c.symptoms) < n_bins - scene.slack
     factor = _OVER if over else 1.0
     if c.kind in _MIN_SCORE and c.cluster in scene.fleet.cluster_by_id:
-        factor *= _ENVIRONMENT[scene.fleet.cluster_by_id[c.cluster].environment]
+        environment = _ENVIRONMENT[scene.fleet.cluster_by_id[c.cluster].environment]
+        factor *= environment * (_TEST_LOAD if c.kind == "traffic_surge" and environment < 1.0 else 1.0)
     return factor
 
 

@@ -6,6 +6,7 @@ answer for a row is the same, to the bit, however many rows follow.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -22,6 +23,10 @@ TAIL_QUANTILE = 0.98
 _RENEWALS = 100
 _LEAST_BLOCK = 8
 _FEWEST_BEYOND = 8
+_ORDINARY = 0.8
+_LN_10 = math.log(10.0)
+_TINY = 1e-200
+"""No smaller scale, so that no reading up to 1e100 divides to infinity."""
 
 
 def renewals(n: int, first: int = WARM_UP) -> Iterator[tuple[int, int]]:
@@ -34,7 +39,12 @@ def renewals(n: int, first: int = WARM_UP) -> Iterator[tuple[int, int]]:
 
 
 def surprise(x: Array, least: Array) -> Array:
-    """Minus the decimal logarithm of the chance that the past makes a value this large.
+    """Minus the decimal logarithm of the chance that the past makes a value this large. See `surprise_and_size`."""
+    return surprise_and_size(x, least)[0]
+
+
+def surprise_and_size(x: Array, least: Array) -> tuple[Array, Array]:
+    """How rare a value this large is under the past, and how large it is beside the ordinary.
 
     Parameters
     ----------
@@ -45,8 +55,9 @@ def surprise(x: Array, least: Array) -> Array:
 
     Returns
     -------
-    ndarray
-        Shape ``(n,)``, at least 0; 0 in the warm-up.
+    surprise, size
+        Shape ``(n,)``, at least 0; 0 in the warm-up. Minus the decimal logarithm of the chance that the past makes
+        a value this large; and the value in units of the one that four in five rows of the past stay below.
 
     Notes
     -----
@@ -59,21 +70,25 @@ def surprise(x: Array, least: Array) -> Array:
     .. [1] J. Pickands, Ann. Statist. 3(1), 1975, section 2. doi:10.1214/aos/1176343003
     """
     n = len(x)
-    out = np.zeros(n)
+    out, unit = np.zeros(n), np.full(n, np.inf)
     past = np.sort(x[:WARM_UP])
     for a, b in renewals(n):
+        floor = max(float(least[a - 1]), _TINY)
         at = min(int(TAIL_QUANTILE * a), a - _FEWEST_BEYOND)
-        edge, share = past[at], 1.0 - at / a
-        scale = max(float(np.mean(past[at:] - edge)), 1e-3 * float(past[-1] - past[0]), float(least[a - 1]), 1e-300)
+        edge, share = float(past[at]), 1.0 - at / a
+        excess = float(np.add.reduce(past[at:] - edge)) / (a - at)
+        scale = max(excess, 1e-3 * float(past[-1] - past[0]), floor)
         now = x[a:b]
-        rank = 1.0 - np.searchsorted(past, now, side="left") / (a + 1.0)
-        with np.errstate(over="ignore"):
-            far = -np.log10(share) + (now - edge) / scale / np.log(10.0)
+        rank = 1.0 - past.searchsorted(now) / (a + 1.0)
+        # Beyond the edge of the history the tail, up to there the rank.
+        far = (now - edge) / (scale * _LN_10) - math.log10(share)
         out[a:b] = np.where(now > edge, far, np.maximum(-np.log10(np.maximum(rank, share)), 0.0))
+        unit[a:b] = max(float(past[int(_ORDINARY * a)]), floor)
         # Two sorted runs: the stable sort merges them in linear time.
-        past = np.sort(np.concatenate((past, now)), kind="stable")
+        past = np.concatenate((past, now))
+        past.sort(kind="stable")
         checkpoint()
-    return out
+    return out, x / unit
 
 
 def past_median(x: Array) -> Array:

@@ -18,6 +18,7 @@ from openmanager_core.analysis._surprise import (
     recent_mean,
     recent_step,
     surprise,
+    surprise_and_size,
 )
 from openmanager_core.errors import InvalidRequest
 
@@ -26,15 +27,21 @@ THRESHOLD = 1.7
 
 DAY_S, WEEK_S, HOUR_S = 86_400.0, 604_800.0, 3_600.0
 
-_QUIET_S = 12 * HOUR_S
+_QUIET_S = 8 * HOUR_S
 _MOST_ROWS = 400
 _FEWEST_QUIET_ROWS = 8
 _CAP = 14.0
 _LEAST_SHARE = 0.02
 _WORSE = 2.0
+_JUST_NO_PAGE = 0.99 * THRESHOLD
 _NOVELTY_GAIN = 10.0
 _USUAL_ROWS_A_DAY = 288.0
 _RATE_SHARE = 0.5
+_WORTH_A_LOOK = 2.0
+"""Times what four in five earlier rows stayed below: a row nearer to the ordinary is no page, whatever came before."""
+_COARSE_S = HOUR_S / 2
+_COARSE_SIZE, _COARSE_SURPRISE = 8.0, 1.2
+"""From rows half an hour apart on, one row is an event: this far out and this rare it is a page as well."""
 _LARGEST = 1e100
 
 
@@ -72,9 +79,15 @@ def detect(timestamps: npt.ArrayLike, values: npt.ArrayLike) -> dict[str, Any]:
     * the mean size of the moves over four hours;
     * how far the value lies outside everything seen before.
 
-    More rows a day are more chances to be rare: half a power of ten for each factor of ten, because
-    neighbouring rows resemble each other. After an alert the series is silent for twelve hours (at least 8
-    and at most 400 rows) unless it gets twice as strange. The same constants serve every series.
+    Rows closer than five minutes are more chances a day to be rare: half a power of ten off for each factor of
+    ten, because neighbouring rows resemble each other.
+
+    A page also needs a value that is out of the ordinary itself, so that a return to normal is none: the
+    residual or its half-hour mean must be twice what four in five earlier ones stayed below. Rows half an hour apart or
+    more are events by themselves; with eight times that and a mean surprise of 1.2 they are pages too.
+
+    After an alert the series is silent for eight hours (at least 8 and at most 400 rows) unless it gets twice as
+    strange. The same constants serve every series.
 
     References
     ----------
@@ -94,13 +107,13 @@ def detect(timestamps: npt.ArrayLike, values: npt.ArrayLike) -> dict[str, Any]:
     if len(given) - first > WARM_UP:
         step_s = _step_s(times_s[first : first + WARM_UP])
         x = _carry_forward(given[first:], known[first:])
-        scores[first:] = _mean_surprise(x, times_s[first:], step_s)
+        scores[first:] = _scores(x, times_s[first:], step_s)
         scores[~known] = 0.0
         alerts = _latch(scores, _rows(_QUIET_S, step_s, _FEWEST_QUIET_ROWS))
     return {"scores": scores.tolist(), "alerts": alerts, "threshold": THRESHOLD}
 
 
-def _mean_surprise(x: Array, times_s: Array, step_s: float) -> Array:
+def _scores(x: Array, times_s: Array, step_s: float) -> Array:
     half_hour, four_hours = _rows(HOUR_S / 2, step_s, 1), _rows(4 * HOUR_S, step_s, 1)
     middle = past_median(x)
     spread = np.cumsum(np.abs(x - middle)) / np.arange(1, len(x) + 1)
@@ -110,20 +123,27 @@ def _mean_surprise(x: Array, times_s: Array, step_s: float) -> Array:
     residual = _residual(x, times_s, step_s, level)
     first_day = int(np.searchsorted(times_s, times_s[0] + DAY_S)) if residual is not None else len(x)
     total = np.zeros(len(x))
+    sizes = []
     for rows, rest in ((1, residual), (half_hour, None if residual is None else nearest_to_zero(residual, level))):
-        view = surprise(np.abs(recent_mean(level, rows)), least)
+        view, size = surprise_and_size(np.abs(recent_mean(level, rows)), least)
         if rest is not None and len(x) > first_day + WARM_UP:
             # After the first day the residual takes over, with a history of its own.
-            later = surprise(np.abs(recent_mean(rest[first_day:], rows)), least[first_day:])
+            later, beside = surprise_and_size(np.abs(recent_mean(rest[first_day:], rows)), least[first_day:])
             view[first_day + WARM_UP :] = later[WARM_UP:]
+            size[first_day + WARM_UP :] = beside[WARM_UP:]
+        sizes.append(size)
         total += np.minimum(view, _CAP)
     total += np.minimum(surprise(recent_step(x, four_hours), least), _CAP)
     moves = np.abs(np.diff(x, prepend=x[:1]))
     total += np.minimum(surprise(recent_mean(moves, max(2, four_hours)), least), _CAP)
     total += _NOVELTY_GAIN * np.minimum(novelty(x, least), 1.0)
     rows_a_day = DAY_S / step_s if step_s > 0 else _USUAL_ROWS_A_DAY
-    shifted = total / 5.0 - _RATE_SHARE * np.log10(rows_a_day / _USUAL_ROWS_A_DAY)
+    shifted = total / 5.0 - _RATE_SHARE * np.log10(max(1.0, rows_a_day / _USUAL_ROWS_A_DAY))
     scores: Array = np.maximum(shifted, 0.0)
+    if step_s >= _COARSE_S:
+        scores = np.maximum(scores, THRESHOLD * np.minimum(sizes[1] / _COARSE_SIZE, scores / _COARSE_SURPRISE))
+    ordinary = np.maximum(sizes[0], sizes[1]) < _WORTH_A_LOOK
+    scores[ordinary] = np.minimum(scores[ordinary], _JUST_NO_PAGE)
     scores[:WARM_UP] = 0.0
     return scores
 

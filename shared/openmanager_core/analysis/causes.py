@@ -97,7 +97,8 @@ def rca(frame: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, Any]:
     ``excess = sum over rows since the trigger of (value - normal median) * requests`` for nodes at least 4
     robust sigmas away; ``own = excess - excess of callees``. Three kinds of edges need care: a callee whose
     trouble its callers do not show is not waited for (asynchronous) and counts by the share they show; a
-    leaf that is only a caller's view (a load balancer's address) gives up what moved beside it; without
+    leaf that is only a caller's view (a load balancer's address) gives up what moved beside it, and what moved
+    without any caller in the graph is taken to stand behind it; without
     edges an order is learned from the co-movement of work in normal time.
     Availability that never moves has no spread: 0.1 points are one sigma there.
 
@@ -112,8 +113,8 @@ def rca(frame: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, Any]:
     losses = _losses(table, volume, question, normal, since)
     given = _graph(table, question)
     learned = given is None
-    calls = _learned(table, losses, normal, target) if given is None else given
     moved = losses.sigma >= _MOVED_SIGMA
+    calls = _learned(table, losses, normal, target) if given is None else _behind(table, given, moved, target)
     own = _own(table, losses, calls, moved, learned)
     felt = np.ones(len(own)) if learned else np.maximum(_felt(calls, losses, target), _LEAST_FELT)
     score = own * felt**_FELT_POWER
@@ -207,6 +208,19 @@ def _graph(table: Table, question: Question) -> Flags | None:
     return calls[: len(table.nodes), : len(table.nodes)]
 
 
+def _behind(table: Table, calls: Flags, moved: Flags, target: int) -> Flags:
+    """The graph, in which an address that nothing lies behind calls the nodes that nobody is said to call."""
+    views = _views(table)
+    addresses = moved & views & ~calls.any(axis=1)
+    uncalled = moved & ~views & ~calls.any(axis=0)
+    uncalled[target] = False
+    return calls | (addresses[:, None] & uncalled[None, :])
+
+
+def _views(table: Table) -> Flags:
+    return np.array([bool(_VIEW.search(n)) for n in table.nodes])
+
+
 def _learned(table: Table, losses: _Losses, normal: Flags, target: int) -> Flags:
     """A probable order of calls where none is given: the larger work that moves with the smaller contains it."""
     # values, not work: shared traffic makes all volumes move together and says nothing about calls
@@ -266,7 +280,7 @@ def _own(table: Table, losses: _Losses, calls: Flags, moved: Flags, learned: boo
     # a learned order repeats itself along a chain, so only the largest callee is taken off there
     passed = np.where(calls, excess[None, :], 0.0).max(axis=1, initial=0.0) if learned else calls @ excess
     own: Floats = np.maximum(0.0, excess - passed)
-    views = np.array([bool(_VIEW.search(n)) for n in table.nodes])
+    views = _views(table)
     for i in np.flatnonzero(moved & ~calls.any(axis=1) & views):
         beside = np.ones(len(calls), bool) if learned else calls[calls[:, i]].any(axis=0)
         beside &= ~calls[:, i] & ~views

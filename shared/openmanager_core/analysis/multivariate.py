@@ -16,9 +16,13 @@ Array = npt.NDArray[np.float64]
 ROWS_TOGETHER = 3
 """The newest rows that are judged as one point: a metric must also follow from where it just was."""
 
-_RIDGE = 0.003
-_CLIP = 20.0
-_SMOOTHING = (1, 5, 20)
+_RIDGE = 0.01
+_CLIP = 50.0
+_SMOOTHING = (1, 5, 20, 60)
+_LEVEL_ROWS = 1000
+"""The recent level is a mean over so many rows, ..."""
+_LEVEL_AGE = 300
+"""... the newest of which is older than this, so that a fault does not become the level while it lasts."""
 _FEWEST_ROWS = 8
 _BLOCK = 4096
 _LARGEST = 1e100
@@ -50,10 +54,15 @@ def detect_multi(train: npt.ArrayLike, test: npt.ArrayLike) -> dict[str, Any]:
 
     Notes
     -----
-    Squared Mahalanobis distance of the newest three rows, standardised and clipped at 20 sigma, under the
-    ridge-regularised covariance of `train`; its logarithm is averaged over the newest 1, 5 and 20 rows, because
-    faults last. The distance is the sum over metrics of value times precision-weighted value, which gives each
-    metric its share. Time-delay stacking turns the static statistic into a dynamic one [1]_.
+    Squared Mahalanobis distance of the newest three rows, standardised and clipped at 50 sigma, under the
+    ridge-regularised covariance of `train`. Time-delay stacking turns the static statistic into a dynamic one [1]_.
+    The distance is the sum over metrics of value times precision-weighted value, which gives each metric its share.
+
+    Servers drift away from what they were in `train`. So each row is judged twice, as it is and less the mean of
+    the rows 300 to 1,300 before it, and must be strange both ways to score high. Beside the logarithm of the
+    distance counts the mean logarithm of what each value differs from its prediction by all the others: a
+    fault of many metrics is worth more than a wild one. Both are averaged over the newest 1, 5, 20 and 60 rows,
+    because faults last.
 
     References
     ----------
@@ -70,9 +79,13 @@ def detect_multi(train: npt.ArrayLike, test: npt.ArrayLike) -> dict[str, Any]:
     level, scale = _level_and_scale(known)
     precision = _precision(_stacked(_standard(known, level, scale)))
     point = _standard(fresh, level, scale)
-    parts = _parts(point, precision)
-    strange = np.log1p(np.maximum(parts.sum(axis=1), 0.0))
-    contributions = np.where(np.isfinite(fresh), np.abs(parts), 0.0)
+    contributions = np.zeros(point.shape)
+    strange = np.zeros(len(point))
+    for seen in (point, point - _recent_level(point)):
+        parts, apart = _parts(seen, precision)
+        strange += np.log1p(np.maximum(parts.sum(axis=1), 0.0)) + 2.0 * np.log1p(apart).mean(axis=1)
+        contributions += np.abs(parts)
+    contributions[~np.isfinite(fresh)] = 0.0
     smooth = sum((recent_mean(strange, rows) for rows in _SMOOTHING), np.zeros(len(strange))) / len(_SMOOTHING)
     return {"scores": np.maximum(smooth, 0.0).tolist(), "contributions": contributions.tolist()}
 
@@ -115,15 +128,27 @@ def _precision(stacked: Array) -> Array:
     return np.asarray(np.linalg.inv(covariance + _RIDGE * np.eye(len(covariance))))
 
 
-def _parts(point: Array, precision: Array) -> Array:
-    """Each metric's part of the squared distance, shape ``(n_rows, n_metrics)``; a part may be below 0."""
+def _recent_level(point: Array) -> Array:
+    """Mean of the `_LEVEL_ROWS` rows that ended `_LEVEL_AGE` rows ago; rows before the first count as train's mean."""
+    n = len(point)
+    total = np.concatenate((np.zeros((1, point.shape[1])), np.cumsum(point, axis=0)))
+    end = np.maximum(np.arange(n) - _LEVEL_AGE, 0)
+    return np.asarray((total[end] - total[np.maximum(end - _LEVEL_ROWS, 0)]) / _LEVEL_ROWS)
+
+
+def _parts(point: Array, precision: Array) -> tuple[Array, Array]:
+    """Per row and metric: its part of the squared distance (may be below 0), and its squared distance from what all
+    the other values predict, in their own variance. Shapes ``(n_rows, n_metrics)``."""
     n, metrics = point.shape
-    out = np.zeros((n, metrics))
+    out, apart = np.zeros((n, metrics)), np.zeros((n, metrics))
+    variance = 1.0 / np.diag(precision)
     for first in range(0, n, _BLOCK):
         checkpoint()
         last = min(n, first + _BLOCK)
         start = max(0, first - ROWS_TOGETHER + 1)
         rows = _stacked(point[start:last])[first - start :]
-        parts = (rows @ precision) * rows
-        out[first:last] = parts.reshape(len(rows), ROWS_TOGETHER, metrics).sum(axis=1)
-    return out
+        weighed = rows @ precision
+        shape = (len(rows), ROWS_TOGETHER, metrics)
+        out[first:last] = (weighed * rows).reshape(shape).sum(axis=1)
+        apart[first:last] = (weighed * weighed * variance).reshape(shape).sum(axis=1)
+    return out, apart
