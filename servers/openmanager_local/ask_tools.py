@@ -27,11 +27,11 @@ _CLOSE = 0.3
 
 async def ask_fleet(
     analyst: Bench,
-    question: Annotated[str, Field(description="In English or Korean, as people ask")],
+    question: Annotated[str, Field(description="English or Korean")],
     language: Annotated[Spoken, Field(description="Of the answer")] = "auto",
     explain: Explain = False,
 ) -> AskAnswer:
-    """Answer a question in words about the fleet: runs the right analyses and shows the plan and its assumptions."""
+    """Answer a question in words: runs the right analyses, shows the plan and what was assumed."""
     fleet = await analyst.fleet()
     now_s = await analyst.now_s()
     read = await offload(plan, question, fleet, now_s, language)

@@ -35,7 +35,7 @@ async def search_runbooks(
     cursor: Cursor = "",
     max_chars: MaxChars = 10_000,
 ) -> RunbooksAnswer:
-    """Runbooks for a problem: causes, diagnosis commands, remedies, verification, risk; shipped and your own."""
+    """Runbooks for a problem, shipped and your own: causes, diagnosis, remedies, risk."""
     if len(query) > _MOST_QUERY:
         raise InvalidRequest(f"query must be at most {_MOST_QUERY} characters, got {len(query)}", hint="a few words")
     if not terms(query):

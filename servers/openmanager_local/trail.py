@@ -30,11 +30,8 @@ async def trail_of(analyst: Analyst, seen: Survey, *, min_sigma: float = USUAL_S
     for f in seen.findings:
         kinds[f.kind] = kinds.get(f.kind, 0) + 1
     counted = ", ".join(f"{n} {kind}" for kind, n in sorted(kinds.items(), key=lambda row: -row[1]))
-    out.append(
-        f"found: {len(seen.findings)} findings ({counted}), the strongest with confidence {seen.findings[0].confidence:.2f}"
-        if seen.findings
-        else "found: no findings"
-    )
+    strongest = f", the strongest with confidence {seen.findings[0].confidence:.2f}" if seen.findings else ""
+    out.append(f"found: {len(seen.findings)} findings ({counted or 'none'}){strongest}")
     out.append(causes_considered(seen.causes))
     out.append(f"changes considered: {len(seen.changes)}; incidents they belong to: {len(seen.incidents)}")
     return out

@@ -1,4 +1,4 @@
-"""The user's own runbooks: searched in both languages, read again only when changed, bounded, never outside the folder."""
+"""The user's own runbooks: found in both languages, read again only when changed, never outside the folder."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def test_a_heading_is_found_in_english_and_korean(tmp_path) -> None:
         tmp_path,
         payments="# Payments\n\n## Gateway time-out\nRestart the gateway.\n\n## 결제 지연\n게이트웨이를 재시작한다.\n",
     )
-    assert books.search("gateway timeout restart", 3)[0].title == "Payments: Gateway time-out"
-    assert books.search("결제가 지연돼요", 3)[0].title == "Payments: 결제 지연"
+    assert books.search("gateway timeout restart", 3)[0].title == "payments: Gateway time-out"
+    assert books.search("결제가 지연돼요", 3)[0].title == "payments: 결제 지연"
     assert "재시작" in snippet(books.search("게이트웨이", 1)[0].body, books.search("게이트웨이", 1)[0].terms)
     books.close()
 

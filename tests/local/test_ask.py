@@ -1,4 +1,4 @@
-"""ask_fleet and search_runbooks as a client sees them: every kind of question is answered, in its language, with its plan."""
+"""ask_fleet and search_runbooks as a client sees them: every kind of question answered in its language."""
 
 from __future__ import annotations
 
@@ -110,7 +110,9 @@ def test_the_command_answers_in_the_terminal_and_tells_by_its_code_whether_it_un
             "--home",
             str(tmp_path),
         ]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment(), check=False)
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=60, env=environment(tmp_path), check=False
+        )
 
     good = run("웹 서버 몇 대야?")
     assert (good.returncode, good.stderr) == (0, "")

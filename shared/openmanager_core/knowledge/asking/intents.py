@@ -28,6 +28,8 @@ class Judged:
 
     scores: tuple[tuple[str, float], ...]
     at_home: bool
+    by_cues: float = 0.0
+    """What the cues alone say for the best one: if little, it is a guess."""
 
     @property
     def best(self) -> str:
@@ -94,14 +96,16 @@ def judge(text: str, seen: Seen, like: Mapping[str, float] | None = None) -> Jud
             return Judged((), False)
         at_home = at_home and max(scores.values(), default=0.0) >= ENOUGH
     sure = max((s for i, s in scores.items() if i != "query"), default=0.0) >= 2.4
-    for intent, likeness in (like or {}).items():
+    cued = dict(scores)
+    # one word is not a way of putting things
+    for intent, likeness in (like or {}).items() if len(words.split()) > 1 else ():
         if likeness >= _LEAST_LIKENESS:
             scores[intent] = scores.get(intent, 0.0) + likeness * (1.0 if sure else _LIKENESS_WEIGHT)
     nowhere = scores.pop("unknown", 0.0)
     if nowhere > max(scores.values(), default=0.0):
         return Judged((), False)
     ordered = sorted(((i, round(s, 3)) for i, s in scores.items() if s > 0), key=lambda row: -row[1])
-    return Judged(tuple(ordered), at_home)
+    return Judged(tuple(ordered), at_home, cued.get(ordered[0][0], 0.0) if ordered else 0.0)
 
 
 def _weigh(scores: dict[str, float], seen: Seen, words: str, squeezed: str) -> None:

@@ -182,6 +182,9 @@ def _decide(
         assumed: list[tuple[str, ...]] = []
         if judged.margin < 0.4:
             assumed.append(("close", judged.best, judged.scores[1][0]))
+        if judged.by_cues < ENOUGH:
+            assumed.append(("guess", judged.best))
+            confidence = min(confidence, 0.5)
         return _intent(judged.best), 2 if assumed else 1, confidence, assumed
     if top > 0 and judged.at_home:
         best = _intent(judged.best)
