@@ -88,22 +88,24 @@ async def test_nothing_that_was_acknowledged_is_lost_when_workers_are_killed(tmp
                 assert text in json.dumps(await insisting(client, running.url, "read_chain", chainId=chain))
     assert {name: (files / name).read_text() for name in written} == written
     left = {path.name for path in files.iterdir()}
-    assert not [name for name in left if not name.endswith(".txt")], "a killed write left something behind"
+    # What a killed write was making is left under a name of ours, and swept by a later write.
+    assert not [name for name in left if not name.endswith((".txt", ".tmp"))]
 
 
 @pytest.mark.anyio
+@pytest.mark.timeout(150)
 async def test_a_worker_that_stands_still_is_replaced_and_readiness_is_told_all_along(tmp_path: Path) -> None:
     with up(tmp_path, "--workers", "2", "--patience", "3", config="minimal") as running:
         await until(lambda: len(running.workers()) == 2)
         victim = running.workers()[0]
         victim.send_signal(signal.SIGSTOP)
-        await until(lambda: any("has not moved for 3 s" in line for line in running.lines))
+        await until(lambda: any("has not moved for 3 s" in line for line in running.lines), 60)
         await until(lambda: not victim.is_running() or victim.status() == psutil.STATUS_ZOMBIE)
         begun, told = time.monotonic(), 0
         while time.monotonic() - begun < 1.5:
             told += running.get("/readyz").status_code == 200
         assert told > 0
-        await until(lambda: len([w for w in running.workers() if w.pid != victim.pid]) == 2)
+        await until(lambda: len([w for w in running.workers() if w.pid != victim.pid]) == 2, 60)
         async with httpx2.AsyncClient(trust_env=False, timeout=30) as client:
             for _ in range(10):
                 assert "structuredContent" in await call(client, running.url, "list_metrics")
