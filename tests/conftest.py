@@ -24,3 +24,8 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.ge
 def anyio_backend() -> str:
     """The SDK runs on asyncio; so do we."""
     return "asyncio"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the one that waits three minutes for a real engine, so that others run beside it."""
+    items.sort(key=lambda item: "test_live_prometheus" not in item.nodeid)
