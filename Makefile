@@ -12,7 +12,7 @@ run: $(READY)
 	@$(BIN)/openmanager demo
 
 test: $(READY)
-	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: lint types test
 

@@ -21,6 +21,7 @@ _SAMPLES = 120
 0.12 sigma of the median of all, which cannot hide a move worth a look."""
 _EXACT = 64
 """Up to here every past instant counts."""
+_FEWEST_FOR_A_LINE = 3
 _DRIFT_WEIGHT = 0.5
 """A rise of 1 over the window against residuals of 1 is common in autocorrelated series: it counts half."""
 _TINY = 1e-12
@@ -126,6 +127,8 @@ def _block(block: FloatArray, sampled: slice, recent: int, floor: float, relativ
         left = total / n - mean * mean - rise * rise * float(ramp @ ramp) / n
     else:
         middle, mad, rise, left = _with_gaps(past, ramp)
+    if n < _FEWEST_FOR_A_LINE:  # a line through two points leaves nothing over to measure it by
+        rise = np.zeros_like(rise)
     if not np.isfinite(now.sum(dtype=np.float64)):
         gone = ~np.isfinite(now)
         some = block[gone, -recent:]

@@ -13,7 +13,9 @@ from conformance import node_tools
 from fleet_client import ask, refused
 from mcp.client import Client
 
-TOOLS = 17
+from openmanager_kit.registry import tools_of
+
+TOOLS = len(tools_of("openmanager-local"))
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import naive_fleet as naive
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -20,6 +20,7 @@ short = hnp.arrays(
 )
 
 
+@example(np.array([[0.0, 1.0, 1.0, 1.0]]), 2, 0.0)
 @given(short, st.integers(1, 3), st.sampled_from([0.0, 0.5]))
 def test_short_series_match_the_definition_with_and_without_gaps(values, recent, floor) -> None:
     seen = survey(values, recent=recent, floor=max(floor, 0.01), relative=0.01)
