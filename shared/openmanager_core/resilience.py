@@ -52,6 +52,15 @@ class Deadline:
             )
 
 
+def wait_of_turn(paid_until_s: float, now_s: float, ahead_s: float) -> float:
+    """Seconds until the next turn of a bucket that fills evenly; 0 if it is there.
+
+    The generic cell rate algorithm (ITU-T I.371, annex A): one number a bucket, the instant until which all turns
+    so far are paid for, and no timer. `ahead_s` is how far that may lie ahead of now: the burst.
+    """
+    return max(0.0, max(paid_until_s, now_s) - now_s - ahead_s)
+
+
 class Breaker:
     """Leaves a failing partner alone for a while, then asks it with one request.
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 import anyio
 
 from openmanager_core.errors import FleetError, InvalidRequest, SourceUnavailable
-from openmanager_core.resilience import Breaker, Clock
+from openmanager_core.resilience import Breaker, Clock, wait_of_turn
 from openmanager_search.engines.base import Blocked, RateLimited
 
 T = TypeVar("T")
@@ -31,10 +31,7 @@ class OwnLimit(RateLimited):
 
 
 class Pace:
-    """At most `burst` requests at once, then `per_minute`.
-
-    Kept as the time at which all requests so far are paid for (GCRA): one number, no list.
-    """
+    """At most `burst` requests at once, then `per_minute`."""
 
     def __init__(self, per_minute: float, burst: int, *, clock: Clock = time.monotonic) -> None:
         self._each_s = 60.0 / per_minute
@@ -52,7 +49,7 @@ class Pace:
         """
         now = self._clock()
         paid_until = max(self._paid_until, now)
-        wait_s = max(0.0, paid_until - self._ahead_s - now)
+        wait_s = wait_of_turn(paid_until, now, self._ahead_s)
         if wait_s > most_s:
             raise OwnLimit(
                 "our own limit of requests is reached, which keeps the engine from blocking us",

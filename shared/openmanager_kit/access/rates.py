@@ -1,7 +1,7 @@
 """How often one principal may call: a bucket each, that fills evenly.
 
-The generic cell rate algorithm (ITU-T I.371, annex A) needs one number a bucket and no timer. The libraries at hand
-make a caller wait in the process, which is what a flood wants; this refuses and says when to come back.
+The libraries at hand make a caller wait in the process, which is what a flood wants; this refuses and says when to
+come back.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from openmanager_core.errors import FleetError
+from openmanager_core.resilience import wait_of_turn
 
 _MOST_BUCKETS = 10_000
 
@@ -50,8 +51,8 @@ class Rates:
             return
         now = self._clock()
         due = max(self._full_s.get(key, now), now)
-        if due - now > self._room_s:
-            wait_s = due - now - self._room_s
+        wait_s = wait_of_turn(due, now, self._room_s)
+        if wait_s > 0:
             raise RateLimited(
                 f"{what}: more than {60.0 / self._every_s:g} calls a minute", hint=f"again in {wait_s:.1f} s"
             )
