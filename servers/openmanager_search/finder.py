@@ -8,10 +8,10 @@ from typing import Protocol, runtime_checkable
 
 from openmanager_core.errors import FleetError, InvalidRequest, NotFound, SourceUnavailable, Unsupported
 from openmanager_core.job import offload
+from openmanager_kit.flights import Flights
 from openmanager_search.cache import KEPT_S, Cache, key_of
 from openmanager_search.engines.base import Engine, Hit, Kind, Page, Query, Safe, Span, parts_of_region
 from openmanager_search.engines.pacing import Guard
-from openmanager_search.flights import Flights
 from openmanager_search.ranking import ranked
 
 LONGEST_QUERY = 500
@@ -117,7 +117,7 @@ class Finder:
         self._missing = missing or {}
         self._region = region
         self._safe_search = safe_search
-        self._flights: Flights[bytes, tuple[Page, float]] = Flights()
+        self._flights: Flights[tuple[Page, float]] = Flights()
 
     @property
     def names(self) -> list[str]:
@@ -267,7 +267,7 @@ class Finder:
             kept = await offload(self._cache.get, key, self._kept_s[query.kind])
             if kept is not None and (kept[0].hits or kept[1] <= _EMPTY_KEPT_S):
                 return kept
-        return await self._flights.join(key, self._asked(engine, query, number, key))
+        return await self._flights.once(key, lambda: self._asked(engine, query, number, key))
 
     async def _asked(self, engine: Engine, query: Query, number: int, key: bytes) -> tuple[Page, float]:
         page = await self._guards[engine.name].run(lambda: engine.search(query, number))

@@ -14,8 +14,8 @@ from typing import Any, Generic, TypeVar
 
 from openmanager_core.errors import FleetError, NotFound, SourceUnavailable, StorageUnavailable
 from openmanager_core.job import offload
+from openmanager_kit.flights import Flights
 from openmanager_kit.web import Malformed, RateLimited, Refused, TimedOut, TooLarge, WebClient, WebLimits
-from openmanager_shadcn.flights import Flights
 from openmanager_shadcn.items import DOCUMENT_BYTES
 from openmanager_shadcn.sources import Ask
 from openmanager_shadcn.storing import Copy, Store
@@ -82,7 +82,7 @@ class Documents:
         self._ttl_s, self._memory_bytes = ttl_s, memory_bytes
         self._memory: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
         self._used = 0
-        self._flights = Flights()
+        self._flights: Flights[Held[Any]] = Flights()
         self._failed: dict[str, tuple[float, FleetError]] = {}
         self._absent: dict[str, tuple[float, str]] = {}
 

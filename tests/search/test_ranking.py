@@ -7,12 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openmanager_core.errors import SourceUnavailable
 from openmanager_core.text import visible
 from openmanager_search.engines.base import Blocked, Hit, Query, RateLimited
 from openmanager_search.engines.pacing import BLOCKED_REST_S, Guard, OwnLimit, Pace
 from openmanager_search.finder import age, host_of
-from openmanager_search.flights import Flights
 from openmanager_search.ranking import canonical, cleaned, plain, ranked, unwrapped
 
 
@@ -223,45 +221,6 @@ async def test_a_waiter_that_goes_neither_counts_as_failure_nor_keeps_its_turn()
             await guard.run(well)
     with anyio.fail_after(10):
         assert await guard.run(well) == "well"  # two seconds after the first: the five that left took nothing
-
-
-@pytest.mark.anyio
-async def test_shared_work_ends_with_its_last_waiter_and_a_failure_reaches_all() -> None:
-    flights: Flights[str, int] = Flights()
-    ended: list[str] = []
-
-    async def forever() -> int:
-        try:
-            await anyio.sleep_forever()
-        finally:
-            ended.append("ended")
-        return 1
-
-    async with anyio.create_task_group() as group:
-        for _ in range(3):
-            group.start_soon(flights.join, "a", forever())
-        await anyio.sleep(0.01)
-        assert ended == []
-        group.cancel_scope.cancel()
-    await anyio.sleep(0.01)
-    assert ended == ["ended"]
-
-    async def failing() -> int:
-        await anyio.sleep(0.01)
-        raise SourceUnavailable("no")
-
-    failures: list[str] = []
-
-    async def one() -> None:
-        try:
-            await flights.join("b", failing())
-        except SourceUnavailable as exc:
-            failures.append(exc.message)
-
-    async with anyio.create_task_group() as group:
-        for _ in range(3):
-            group.start_soon(one)
-    assert failures == ["no"] * 3
 
 
 def test_ages_are_said_as_a_person_would() -> None:

@@ -12,8 +12,6 @@ import pytest
 from mcp.client import Client
 from shadcn_served import BASE, failure, item, project, registry, server, text
 
-from openmanager_core.errors import NotFound, SourceUnavailable
-from openmanager_shadcn.flights import Flights
 from openmanager_shadcn.storing import Copy, Store
 
 pytestmark = pytest.mark.anyio
@@ -163,48 +161,3 @@ async def test_memory_does_not_grow_with_what_was_seen(tmp_path: Path) -> None:
                 assert "c" in text(await client.call_tool(VIEW, {"items": [f"c{n}"]}))
                 assert documents._used <= 2_000_000 and len(documents._memory) <= 7
             assert documents._used == sum(kept.size for kept in documents._memory.values())
-
-
-async def test_a_waiting_call_goes_on_where_the_first_one_gave_up() -> None:
-    flights, began, done = Flights(), anyio.Event(), []
-
-    async def slow() -> str:
-        began.set()
-        await anyio.sleep(30)
-        return "never"
-
-    async def quick() -> str:
-        return "done"
-
-    async with anyio.create_task_group() as group:
-        with anyio.CancelScope() as first:
-            async with anyio.create_task_group() as inner:
-                inner.start_soon(flights.once, "key", slow)
-                await began.wait()
-
-                async def second() -> None:
-                    done.append(await flights.once("key", quick))
-
-                group.start_soon(second)
-                await anyio.wait_all_tasks_blocked()
-                first.cancel()
-    assert done == ["done"]
-
-
-async def test_a_shared_failure_reaches_everyone_who_waits() -> None:
-    flights, failures = Flights(), []
-
-    async def fails() -> str:
-        await anyio.sleep(0.01)
-        raise SourceUnavailable("away")
-
-    async def one() -> None:
-        try:
-            await flights.once("key", fails)
-        except (SourceUnavailable, NotFound) as exc:
-            failures.append(exc.message)
-
-    async with anyio.create_task_group() as group:
-        for _ in range(3):
-            group.start_soon(one)
-    assert failures == ["away"] * 3

@@ -1,14 +1,13 @@
-"""What was read lately, and what is being read now: one download and one parse however many ask."""
+"""What was read lately: one download and one parse however many ask."""
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
-import anyio
+from openmanager_kit.flights import Flights
 
 V = TypeVar("V")
 
@@ -25,7 +24,7 @@ class Kept(Generic[V]):
     def __init__(self, most_bytes: int, most_s: float, size: Callable[[V], int]) -> None:
         self._most_bytes, self._most_s, self._size = most_bytes, most_s, size
         self._values: OrderedDict[Hashable, tuple[float, V, int]] = OrderedDict()
-        self._running: dict[Hashable, tuple[asyncio.Task[V], list[int]]] = {}
+        self._making: Flights[V] = Flights()
         self.bytes = 0
 
     def find(self, key: Hashable) -> V | None:
@@ -63,38 +62,13 @@ class Kept(Generic[V]):
         found = self.find(key)
         if found is not None:
             return found
-        if key not in self._running:
-            task = asyncio.ensure_future(self._made(key, make))
-            task.add_done_callback(
-                lambda ended: ended.cancelled() or ended.exception()
-            )  # nobody may be left to hear it
-            self._running[key] = (task, [0])
-        task, waiting = self._running[key]
-        waiting[0] += 1
-        try:
-            return await asyncio.shield(task)
-        finally:
-            waiting[0] -= 1
-            if not waiting[0] and not task.done():
-                if self._running.get(key, (None,))[0] is task:
-                    del self._running[key]
-                task.cancel()
-                with anyio.CancelScope(shield=True), anyio.move_on_after(0.2):
-                    await asyncio.wait([task])
+        return await self._making.once(key, lambda: self._made(key, make))
 
     async def _made(self, key: Hashable, make: Callable[[], Awaitable[V]]) -> V:
-        me = asyncio.current_task()
-        try:
-            value = await make()
-            self.put(key, value)
-            return value
-        finally:
-            if self._running.get(key, (None,))[0] is me:
-                del self._running[key]
+        value = await make()
+        self.put(key, value)
+        return value
 
     async def aclose(self) -> None:
         """Stop what is being made."""
-        tasks = [task for task, _ in self._running.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._making.aclose()
