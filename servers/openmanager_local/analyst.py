@@ -82,6 +82,7 @@ class Analyst:
         self._lock: anyio.Lock | None = None
         self._inventory: tuple[float, Fleet] | None = None
         self._moment: tuple[float, tuple[int, str]] | None = None
+        self._verdicts = 0
 
     @property
     def simulated(self) -> bool:
@@ -169,6 +170,22 @@ class Analyst:
             _log.warning("the Ledger can not be written: %s", exc)
             return [], f"incidents are not being kept: {exc.message}"
 
+    async def damped(self, findings: Sequence[Finding]) -> Sequence[Finding]:
+        """The findings as people's verdicts leave them; as they are where nothing is kept."""
+        ledger = await self.ledger()
+        if ledger is None or not findings:
+            return findings
+        try:
+            return await ledger.damped(findings)
+        except StorageUnavailable as exc:
+            _log.warning("verdicts can not be read: %s", exc)
+            return findings
+
+    def judged(self) -> None:
+        """A verdict was given: answers made before it are old."""
+        self._verdicts += 1
+        self._moment = None
+
     async def fleet(self) -> Fleet:
         """The inventory, at most a quarter of a minute old."""
         now = time.monotonic()
@@ -185,10 +202,11 @@ class Analyst:
         return await (await self.source()).status()
 
     async def moment(self) -> tuple[int, str]:
-        """What makes an answer old, beside its age: the source's clock has moved on, or its breaker."""
+        """What makes an answer old, beside its age: the source's clock has moved on, its breaker, or a new verdict."""
         known = self.known_moment()
         if known is None:
-            known = int(await self.now_s() // _ANSWERS_FOR_S), (await self.status()).breaker
+            breaker = (await self.status()).breaker
+            known = int(await self.now_s() // _ANSWERS_FOR_S), f"{breaker} {self._verdicts}"
             self._moment = (time.monotonic(), known)
         return known
 

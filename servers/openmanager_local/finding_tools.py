@@ -74,6 +74,9 @@ async def find_anomalies(
     hosts = await scope(analyst, servers, cluster, type)
     seen = await survey(analyst, window, hosts=hosts, metrics=metrics, min_sigma=min_sigma)
     found = [f for f in seen.findings if _LEVELS[f.severity] >= _LEVELS[severity] and f.score_sigma >= min_sigma]
+    quiet = sum(f.score_sigma < min_sigma for f in seen.findings)
+    if quiet:
+        seen.problems.append(f"{quiet} findings are left out: false alarms put them under {min_sigma:g} sigma")
     of_page = {f.id for f in found}
     belonging = [f"{i.id}: {i.title} ({i.state})" for i in seen.incidents if of_page & set(i.finding_ids)]
     trail = await trail_of(analyst, seen, min_sigma=min_sigma) if explain else []
@@ -163,7 +166,7 @@ async def find_patterns(
 async def correlate_metrics(
     analyst: Bench,
     metric: MetricName,
-    server: Annotated[str, Field(description="Server whose metric is compared; empty: all pairs")] = "",
+    server: Annotated[str, Field(description="Server of that metric; empty: all pairs")] = "",
     against: Metrics = [],  # noqa: B006
     cluster: Cluster = "",
     start: Start = "now-3h",

@@ -156,7 +156,7 @@ async def health_now(analyst: Analyst) -> tuple[dict[str, Health], list[str]]:
 async def describe_server(
     analyst: Bench, server: ServerName, start: Start = "now-1h", end: End = "now"
 ) -> ServerAnswer:
-    """Everything about one server: place, specification, health with reasons, newest readings, anomalies, changes."""
+    """One server: place, specification, health with reasons, newest readings, anomalies, changes."""
     import numpy as np
 
     fleet = await analyst.fleet()

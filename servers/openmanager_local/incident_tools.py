@@ -9,10 +9,17 @@ from pydantic import Field
 from openmanager_core.catalog import FaultKind
 from openmanager_core.job import checkpoint, offload
 from openmanager_core.text import ident, visible
-from openmanager_core.timespan import iso, parse_duration
+from openmanager_core.timespan import iso, parse_duration, span
 from openmanager_kit.answers import paged
 from openmanager_local.answers.common import action_row
-from openmanager_local.answers.incidents import ActionsAnswer, FaultRow, FaultsAnswer, IncidentRow, IncidentsAnswer
+from openmanager_local.answers.incidents import (
+    ActionsAnswer,
+    FaultRow,
+    FaultsAnswer,
+    IncidentRow,
+    IncidentsAnswer,
+    UpdateAnswer,
+)
 from openmanager_local.parameters import Bench, Cluster, Cursor, End, Language, Limit, MaxChars, Start
 from openmanager_local.survey import survey
 from openmanager_local.words import span_text
@@ -22,6 +29,7 @@ if TYPE_CHECKING:
     from openmanager_core.storage.incident import Incident
 
 State = Literal["", "open", "acknowledged", "resolved"]
+Step = Literal["acknowledge", "resolve", "reopen", "false_alarm", "confirmed"]
 
 
 async def recommend_actions(
@@ -33,7 +41,7 @@ async def recommend_actions(
     cursor: Cursor = "",
     max_chars: MaxChars = 10_000,
 ) -> ActionsAnswer:
-    """What to do now, each with its reason, effect, risk, and the query or command that verifies it."""
+    """What to do, each with reason, effect, risk, and the query or command that verifies it."""
     from openmanager_core.analysis.recommend import recommend
 
     window = await analyst.window(start, end)
@@ -72,7 +80,7 @@ async def list_incidents(
     cursor: Cursor = "",
     max_chars: MaxChars = 10_000,
 ) -> IncidentsAnswer:
-    """Incidents kept so far, newest first. They are opened by find_anomalies, fleet_overview and find_root_cause."""
+    """Incidents kept so far, newest first. Each look at the fleet keeps them up to date."""
     ledger = await analyst.require_ledger()
     found = await ledger.incidents(state=state, limit=500, offset=0)
     return paged(
@@ -112,7 +120,7 @@ async def incident_report(
     incident_id: Annotated[str, Field(description="Id from list_incidents")],
     language: Annotated[Language, Field(description="en or ko")] = "en",
 ) -> str:
-    """Post-mortem of one incident in Markdown, in English or Korean: impact, timeline, evidence, cause, actions."""
+    """Post-mortem of one incident in Markdown: impact, timeline, evidence, cause, actions."""
     return await report_text(analyst, incident_id, language)
 
 
@@ -128,15 +136,39 @@ async def report_text(analyst: Bench, incident_id: str, language: Language) -> s
     return await offload(incident_markdown, incident, findings, incident.causes, actions, language=language)
 
 
+async def update_incident(
+    analyst: Bench,
+    action: Annotated[Step, Field(description="The last two judge a finding")],
+    id: Annotated[str, Field(description="Incident id; to judge: finding id or server|metric|kind")],
+    note: Annotated[str, Field(description="Kept with it")] = "",
+) -> UpdateAnswer:
+    """Move an incident on, or judge a finding: false_alarm lowers the score of that pattern on that server."""
+    ledger, now_s = await analyst.require_ledger(), await analyst.now_s()
+    if action == "false_alarm" or action == "confirmed":
+        factor = await ledger.feedback(id, action, note, at_s=now_s)
+        analyst.judged()
+        return UpdateAnswer(
+            message=f"Kept: {action} for {ident(id)}. Scores of this pattern there now count {factor:g} times.",
+            incidents=[],
+        )
+    move = {"acknowledge": ledger.acknowledge, "resolve": ledger.resolve, "reopen": ledger.reopen}[action]
+    incident = await move(id, note, at_s=now_s)
+    lasted = span(incident.duration_s(now_s))
+    return UpdateAnswer(
+        message=f"{incident.id} is {incident.state}, {lasted} after it began: {incident.title}.",
+        incidents=[incident_row(incident)],
+    )
+
+
 async def inject_fault(
     analyst: Bench,
     kind: Annotated[FaultKind, Field(description="What goes wrong")],
     target: Annotated[str, Field(description="Server or cluster id")],
     severity: Annotated[float, Field(ge=0.05, le=1, description="0.05 to 1")] = 0.8,
-    started: Annotated[str, Field(description="When it began, e.g. now-20m")] = "now-10m",
-    duration: Annotated[str, Field(description="How long it lasts")] = "2h",
+    started: Annotated[str, Field(description="e.g. now-20m")] = "now-10m",
+    duration: Annotated[str, Field(description="Length")] = "2h",
 ) -> FaultsAnswer:
-    """Make a fault in the simulated fleet, to practise on. Only the simulator can do this."""
+    """Make a fault in the simulated fleet, to practise on."""
     from openmanager_core.simulator.faults import Fault
     from openmanager_core.timespan import parse_instant
 
@@ -153,7 +185,7 @@ async def inject_fault(
 async def clear_faults(
     analyst: Bench, fault_id: Annotated[str, Field(description="Id from inject_fault; empty: all")] = ""
 ) -> FaultsAnswer:
-    """End faults in the simulated fleet now; what they did stays in its past. Only the simulator can do this."""
+    """End faults in the simulated fleet now; what they did stays in its past."""
     simulator = await analyst.simulator()
     gone = simulator.clear([fault_id] if fault_id else ())
     return FaultsAnswer(

@@ -132,7 +132,7 @@ async def forecast_metric(
     server: ServerName,
     horizon: Horizon = "24h",
     threshold: Annotated[float, Field(description="Level to watch, in the metric's unit; 0: its usual limit")] = 0.0,
-    history: Annotated[str, Field(description="Past to learn from, e.g. 7d")] = "3d",
+    history: Annotated[str, Field(description="Past used, e.g. 7d")] = "3d",
 ) -> ForecastAnswer:
     """Where a metric is going, with an 80 % interval and the time at which it crosses a threshold."""
     from openmanager_core.analysis.forecast import forecast_series
@@ -197,14 +197,14 @@ async def capacity_outlook(
     analyst: Bench,
     cluster: Cluster = "",
     horizon: Horizon = "7d",
-    history: Annotated[str, Field(description="Past to learn from, e.g. 7d")] = "3d",
+    history: Annotated[str, Field(description="Past used, e.g. 7d")] = "3d",
     growth_ratio: Annotated[float, Field(ge=-0.9, le=10, description="What if load grows, 0.2 = 20 % more")] = 0.0,
     lost_servers: Annotated[int, Field(ge=0, le=1000, description="What if each cluster loses so many")] = 0,
     limit: Limit = 20,
     cursor: Cursor = "",
     max_chars: MaxChars = 10_000,
 ) -> CapacityAnswer:
-    """Head-room per cluster, when it runs out, how many servers it needs; with what-if growth and lost servers."""
+    """Head-room per cluster, when it runs out, how many servers it needs; what if."""
     from openmanager_core.analysis.capacity import capacity_outlook as outlook
 
     ahead_s, back_s = parse_duration(horizon, name="horizon"), parse_duration(history, name="history")

@@ -27,6 +27,7 @@ from openmanager_local.incident_tools import (
     inject_fault,
     list_incidents,
     recommend_actions,
+    update_incident,
 )
 from openmanager_local.prompts import add_prompts
 from openmanager_local.resources import add_resources
@@ -71,13 +72,15 @@ READING_TOOLS: tuple[Tool, ...] = (
     reads(incident_report, "Incident report"),
 )
 
+WRITING_TOOLS: tuple[Tool, ...] = (writes(update_incident, "Update an incident"),)
+
 SIMULATOR_TOOLS: tuple[Tool, ...] = (
     writes(inject_fault, "Inject a fault", configures=True),
     writes(clear_faults, "Clear faults", destructive=True, idempotent=True, configures=True),
 )
 """Listed only where the fleet is simulated."""
 
-TOOLS = READING_TOOLS + SIMULATOR_TOOLS
+TOOLS = READING_TOOLS + WRITING_TOOLS + SIMULATOR_TOOLS
 
 
 def build(settings: ServerSettings, opener: Callable[[SourceSettings], Source] = open_source) -> OpenManagerServer:
@@ -88,7 +91,7 @@ def build(settings: ServerSettings, opener: Callable[[SourceSettings], Source] =
         "openmanager-local",
         title="OpenManager fleet analyst",
         instructions=INSTRUCTIONS,
-        tools=TOOLS if analyst.simulated else READING_TOOLS,
+        tools=TOOLS if analyst.simulated else READING_TOOLS + WRITING_TOOLS,
         state=analyst,
         read_only=settings.read_only,
         limits=settings.limits,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from openmanager_core import catalog
 from openmanager_core.errors import InsufficientData
+from openmanager_core.findings import SEVERITIES
 from openmanager_core.fleet import Change, Health
 from openmanager_core.job import checkpoint, offload
 from openmanager_local.analyst import Analyst, Readings
@@ -120,11 +121,12 @@ async def survey(
     incidents, not_kept = await analyst.record(
         certain, window.end_s, hosts=hosts, metrics=None if every_metric else names
     )
+    findings = sorted(await analyst.damped(seen.findings), key=_worst_first)
     problems = [*(ranking.problems if ranking else ()), *readings.problems, *seen.problems, too_little, not_kept]
     return Survey(
         window=window,
         panels=readings.panels,
-        findings=seen.findings,
+        findings=tuple(findings),
         causes=seen.causes,
         servers=health[0],
         clusters=health[1],
@@ -135,6 +137,12 @@ async def survey(
         incidents=incidents,
         problems=[text for text in problems if text],
     )
+
+
+def _worst_first(finding: Finding) -> tuple[int, bool, float, str]:
+    """As the overview ranks them, once more: a verdict takes away from severity and score."""
+    rank = -SEVERITIES.index(finding.severity)
+    return rank, finding.end_s is not None, -finding.score_sigma * finding.confidence, finding.host
 
 
 def _look(readings: Readings, fleet: Fleet, window: Window, changes: tuple[Change, ...], min_sigma: float) -> Overview:

@@ -78,7 +78,7 @@ def test_a_korean_post_mortem_is_korean() -> None:
         "시작된 지 15분 만에 발견되었습니다.",
         "## 근본 원인",
         "위험도: 낮음",
-        "발견까지 왜 15분이나 걸렸습니까?",
+        "발견하는 데 15분 걸린 까닭은 무엇입니까?",
     ):
         assert part in text
     theirs = (*CAUSE.evidence, ACTION.action, ACTION.reason, ACTION.expected_effect, FINDINGS[0].evidence.method)

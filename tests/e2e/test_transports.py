@@ -35,6 +35,14 @@ async def questions(client: Client) -> None:
     page = await ask(client, "find_anomalies", limit=2)
     following = await ask(client, "find_anomalies", limit=2, cursor=page["next_cursor"])
     assert {row["id"] for row in page["anomalies"]}.isdisjoint(row["id"] for row in following["anomalies"])
+    loud = page["anomalies"][0]
+    pattern = "|".join((loud["server"], loud["metric"], loud["kind"]))
+    await ask(client, "update_incident", action="false_alarm", id=pattern)
+    judged = (await ask(client, "find_anomalies", servers=[loud["server"]], limit=50))["anomalies"]
+    assert any("false alarm" in row["note"] for row in judged)
+    name = (await ask(client, "list_incidents", state="open"))["incidents"][0]["id"]
+    moved = await ask(client, "update_incident", action="acknowledge", id=name)
+    assert moved["incidents"][0]["state"] == "acknowledged"
 
 
 @pytest.mark.anyio

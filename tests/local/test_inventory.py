@@ -29,6 +29,7 @@ WANTED = [
     "list_incidents",
     "incident_report",
     "list_metrics",
+    "update_incident",
     "inject_fault",
     "clear_faults",
 ]

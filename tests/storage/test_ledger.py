@@ -211,6 +211,19 @@ async def test_a_pattern_marked_as_a_false_alarm_opens_no_incident(tmp_path: Pat
         assert len(await book.record([grave], fleet=FLEET, seen_at_s=T0 + 14_500)) == 1, "what is grave is still heard"
 
 
+async def test_the_very_finding_called_false_does_not_bring_its_incident_back_however_grave(tmp_path: Path) -> None:
+    grave = finding("web-01", severity="critical")
+    async with ledger(tmp_path) as book:
+        (opened,) = await book.record([grave], fleet=FLEET, seen_at_s=T0 + 600)
+        await book.feedback(grave.id, "false_alarm", at_s=T0 + 610)
+        await book.resolve(opened.id, at_s=T0 + 620)
+        (after,) = await book.record([grave], fleet=FLEET, seen_at_s=T0 + 9_000)
+        assert after.state == "resolved"
+        await book.feedback(grave.id, "confirmed", at_s=T0 + 9_010)
+        (again,) = await book.record([grave], fleet=FLEET, seen_at_s=T0 + 9_100)
+        assert again.state == "open"
+
+
 async def test_unknown_ids_are_answered_with_the_nearest(tmp_path: Path) -> None:
     async with ledger(tmp_path) as book:
         with pytest.raises(NotFound, match="none has been recorded yet"):

@@ -37,6 +37,7 @@ class FindingRow(Row):
     expected: float | None
     method: str
     summary: str
+    note: str
 
     def as_text(self) -> str:
         """Two lines: what, and the evidence."""
@@ -46,6 +47,7 @@ class FindingRow(Row):
             f"  id {self.id}: {self.kind} of {self.metric} on {ident(self.server)} since {self.start}, {until}; "
             f"observed {amount(self.observed, self.metric)}, expected {amount(self.expected, self.metric)}, "
             f"{self.score_sigma:g} sigma, confidence {self.confidence:.2f} ({self.method})"
+            + (f"; {self.note}" if self.note else "")
         )
 
 
@@ -68,6 +70,7 @@ def finding_row(finding: Finding) -> FindingRow:
         expected=short(finding.evidence.baseline),
         method=finding.evidence.method,
         summary=finding.summary,
+        note=finding.evidence.note,
     )
 
 

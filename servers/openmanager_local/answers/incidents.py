@@ -65,6 +65,17 @@ class IncidentsAnswer(Answer):
         )
 
 
+class UpdateAnswer(Answer):
+    """What was written down, and the incident as it is now, if it was about one."""
+
+    message: str
+    incidents: list[IncidentRow]
+
+    def as_text(self) -> str:
+        """The sentence says it all."""
+        return self.message
+
+
 class FaultRow(Row):
     """A fault that the simulator was told to make."""
 

@@ -10,7 +10,7 @@ from openmanager_core.errors import InvalidRequest, NotFound
 from openmanager_core.findings import SEVERITIES, Finding, Severity
 from openmanager_core.storage.database import Database, Rows
 from openmanager_core.storage.failures import Damaged
-from openmanager_core.storage.incident import VERDICTS, IncidentEvent, Verdict, severity_rank
+from openmanager_core.storage.incident import KIND_WORDS, VERDICTS, IncidentEvent, Verdict, severity_rank
 from openmanager_core.storage.rows import MAX_NOTE, bounded, dump, event_doc, finite, load, read_finding, storable
 from openmanager_core.text import quoted
 
@@ -70,6 +70,8 @@ class Memory(Database):
     async def feedback(self, finding_id: str, verdict: Verdict, note: str = "", *, at_s: float | None = None) -> float:
         """Keep a person's verdict on a finding; a later one on the same finding replaces it.
 
+        `finding_id` may be ``host|metric|kind`` for a finding that is not kept.
+
         Returns
         -------
         float
@@ -86,20 +88,28 @@ class Memory(Database):
         at = finite("at_s", time.time() if at_s is None else at_s)
         async with self._transaction() as rows:
             found = await rows.all("SELECT doc, incident FROM findings WHERE id = ?", (storable(finding_id),))
-            if not found:
+            pattern: Pattern
+            if found:
+                finding = read_finding(found[0][0])
+                pattern = (finding.host, finding.metric, finding.kind)
+            elif len(parts := finding_id.split("|")) == 3 and parts[2] in KIND_WORDS:
+                # What ended, or was weak, is shown without being kept: its pattern can be judged all the same.
+                pattern = (bounded("host", parts[0]), bounded("metric", parts[1]), parts[2])
+            else:
                 known = await rows.all("SELECT id FROM findings ORDER BY last_seen_s DESC LIMIT 1000")
                 raise NotFound.named(
-                    "finding", storable(finding_id), [row[0] for row in known], hint="find_anomalies gives their ids"
+                    "finding",
+                    storable(finding_id),
+                    [row[0] for row in known],
+                    hint="an id from find_anomalies, or server|metric|kind",
                 )
-            finding = read_finding(found[0][0])
-            pattern = (finding.host, finding.metric, finding.kind)
             await rows.run(
                 """INSERT INTO feedback (finding_id, host, metric, kind, verdict, at_s, note)
                    VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (finding_id) DO UPDATE
                    SET verdict = excluded.verdict, at_s = excluded.at_s, note = excluded.note""",
-                (finding_id, *map(storable, pattern), verdict, at, note),
+                (storable(finding_id), *map(storable, pattern), verdict, at, note),
             )
-            if found[0][1] is not None:
+            if found and found[0][1] is not None:
                 said = IncidentEvent(
                     at, "feedback", f"{verdict}: {note}" if note else verdict, "", (finding_id,), False
                 )

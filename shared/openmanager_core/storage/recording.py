@@ -100,10 +100,16 @@ class Recording:
     async def _openers(self, findings: Sequence[Finding]) -> set[str]:
         """Findings that may open or reopen an incident: at least a warning, after what feedback takes away."""
         factors = await damping_of(self._rows, {(f.host, f.metric, f.kind) for f in findings})
+        judged = await self._rows.all(
+            """SELECT finding_id FROM feedback WHERE verdict = 'false_alarm'
+               AND finding_id IN (SELECT value FROM json_each(?))""",
+            (dump([f.id for f in findings]),),
+        )
+        false = {row[0] for row in judged}
         return {
             f.id
             for f in findings
-            if damped_severity(f.severity, factors.get((f.host, f.metric, f.kind), 1.0)) != "info"
+            if f.id not in false and damped_severity(f.severity, factors.get((f.host, f.metric, f.kind), 1.0)) != "info"
         }
 
     async def _seen_again(
