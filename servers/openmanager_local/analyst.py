@@ -63,6 +63,8 @@ class Analyst:
         Opens the source, once; for one with a clock of its own.
     runbooks
         The user's own folder of Markdown; empty: none.
+    shared
+        Folder that all workers of one service have; None if there is one process only.
     """
 
     def __init__(
@@ -71,10 +73,12 @@ class Analyst:
         home: Path | None,
         opener: Callable[[SourceSettings], Source] = open_source,
         runbooks: str = "",
+        shared: Path | None = None,
     ) -> None:
         self.settings = source
         self._opener = opener
         self._home = home
+        self._shared = shared
         self.runbooks = Folder(Path(runbooks).expanduser(), home or Path()) if runbooks and home is not None else None
         self._source: Source | None = None
         self._ledger: Ledger | None = None
@@ -99,8 +103,18 @@ class Analyst:
         if self._source is None:
             async with self._once():
                 if self._source is None:
-                    self._source = await offload(self._opener, self.settings)
+                    self._source = await offload(self._open)
         return self._source
+
+    def _open(self) -> Source:
+        source = self._opener(self.settings)
+        if self._shared is not None and self.simulated:
+            from openmanager_core.simulator.fault_file import FaultFile
+            from openmanager_core.source.simulated import SimulatedSource
+
+            assert isinstance(source, SimulatedSource)
+            source.share(FaultFile(self._shared / "faults.json"))
+        return source
 
     async def simulator(self) -> SimulatedSource:
         """The source, if it is the simulator.
@@ -201,20 +215,23 @@ class Analyst:
         """How the source is."""
         return await (await self.source()).status()
 
-    async def moment(self) -> tuple[int, str]:
-        """What makes an answer old, beside its age: the source's clock has moved on, its breaker, or a new verdict."""
+    async def moment(self) -> tuple[int, str, int]:
+        """What makes an answer old, beside its age: the source's clock, its breaker, a verdict, faults of elsewhere."""
         known = self.known_moment()
         if known is None:
             breaker = (await self.status()).breaker
-            known = int(await self.now_s() // _ANSWERS_FOR_S), f"{breaker} {self._verdicts}"
-            self._moment = (time.monotonic(), known)
+            self._moment = time.monotonic(), (int(await self.now_s() // _ANSWERS_FOR_S), f"{breaker} {self._verdicts}")
+            known = *self._moment[1], self._faults_version()
         return known
 
-    def known_moment(self) -> tuple[int, str] | None:
-        """The same, if it was found out just now."""
+    def known_moment(self) -> tuple[int, str, int] | None:
+        """The same, if it was found out just now; faults are always looked at anew."""
         if self._moment is None or time.monotonic() >= self._moment[0] + _MOMENT_FOR_S:
             return None
-        return self._moment[1]
+        return *self._moment[1], self._faults_version()
+
+    def _faults_version(self) -> int:
+        return getattr(self._source, "version", 0) if self._shared is not None else 0
 
     async def condition(self) -> Condition:
         """Whether questions can be answered, for those who run this server; degraded still answers."""

@@ -175,7 +175,7 @@ async def inject_fault(
     simulator = await analyst.simulator()
     start_s = parse_instant(started, await simulator.now_s(), name="started")
     end_s = start_s + parse_duration(duration, name="duration")
-    made = simulator.inject(Fault("", kind, (target,), start_s, end_s, severity))
+    made = await offload(simulator.inject, Fault("", kind, (target,), start_s, end_s, severity))
     return FaultsAnswer(
         message=f"Injected {made.kind} on {ident(target)} as {made.id}. Try: fleet_overview, then find_root_cause.",
         faults=[fault_row(f) for f in simulator.active()],
@@ -187,7 +187,7 @@ async def clear_faults(
 ) -> FaultsAnswer:
     """End faults in the simulated fleet now; what they did stays in its past."""
     simulator = await analyst.simulator()
-    gone = simulator.clear([fault_id] if fault_id else ())
+    gone = await offload(simulator.clear, [fault_id] if fault_id else ())
     return FaultsAnswer(
         message=f"Ended {gone} fault{'' if gone == 1 else 's'}.", faults=[fault_row(f) for f in simulator.active()]
     )

@@ -86,7 +86,7 @@ TOOLS = READING_TOOLS + WRITING_TOOLS + SIMULATOR_TOOLS
 def build(settings: ServerSettings, opener: Callable[[SourceSettings], Source] = open_source) -> OpenManagerServer:
     """Make the server over the source that `opener` opens; nothing is opened before the first call."""
     section = settings.section or Section()
-    analyst = Analyst(settings.source, settings.home, opener, section.runbooks)
+    analyst = Analyst(settings.source, settings.home, opener, section.runbooks, settings.shared)
     server = OpenManagerServer(
         "openmanager-local",
         title="OpenManager fleet analyst",

@@ -51,6 +51,8 @@ class ServerSettings:
         Directories that may be used, as written (``DIR`` or ``DIR:ro``), and those whose repositories are trusted.
     section
         The server's own section, as its ``Section`` model; None if it has none.
+    shared
+        Folder that all workers of one service have while it runs; None if there is one process only.
     """
 
     name: str
@@ -62,9 +64,10 @@ class ServerSettings:
     trust: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
     section: Any = None
+    shared: Path | None = None
 
 
-def settings_for(profile: Profile, name: str) -> ServerSettings:
+def settings_for(profile: Profile, name: str, shared: Path | None = None) -> ServerSettings:
     """Take from a profile what one server needs.
 
     Raises
@@ -86,10 +89,11 @@ def settings_for(profile: Profile, name: str) -> ServerSettings:
         trust=profile.trust,
         limits=profile.limits,
         section=_section(profile, name),
+        shared=shared,
     )
 
 
-def build_server(profile: Profile, name: str) -> OpenManagerServer:
+def build_server(profile: Profile, name: str, shared: Path | None = None) -> OpenManagerServer:
     """Build one server of a profile; it opens nothing before its first call.
 
     Raises
@@ -97,7 +101,7 @@ def build_server(profile: Profile, name: str) -> OpenManagerServer:
     ConfigError
         If the profile does not list the server, or it cannot be built from these settings.
     """
-    settings = settings_for(profile, name)
+    settings = settings_for(profile, name, shared)
     server: OpenManagerServer = _module(name).build(settings)
     for tool in server.tools:
         if not profile.tools.permit(name, tool.name):
@@ -105,11 +109,13 @@ def build_server(profile: Profile, name: str) -> OpenManagerServer:
     return server
 
 
-def builder(profile: Profile, name: str, state_key: bytes = b"") -> Callable[[], OpenManagerServer]:
-    """Give what builds one server of a profile, sealed with a key that other workers have too."""
+def builder(
+    profile: Profile, name: str, state_key: bytes = b"", shared: Path | None = None
+) -> Callable[[], OpenManagerServer]:
+    """Give what builds one server of a profile, with the key and the folder that other workers have too."""
 
     def build() -> OpenManagerServer:
-        server = build_server(profile, name)
+        server = build_server(profile, name, shared)
         if state_key:
             server.seal_with(state_key)
         return server
@@ -117,15 +123,16 @@ def builder(profile: Profile, name: str, state_key: bytes = b"") -> Callable[[],
     return build
 
 
-def build_gateway(profile: Profile, state_key: bytes = b"") -> Gateway:
+def build_gateway(profile: Profile, state_key: bytes = b"", shared: Path | None = None) -> Gateway:
     """Join every server of a profile; one that cannot be built is missing there, and the gateway says why.
 
     `state_key`, of 32 bytes, lets several processes continue each other's calls; without one each has its own.
+    `shared` is a folder that all of them have, for as long as the service runs.
     """
     from openmanager_kit.hosting.gateway import Gateway
     from openmanager_kit.hosting.members import gathered
 
-    members = gathered((name, builder(profile, name, state_key)) for name in profile.servers)
+    members = gathered((name, builder(profile, name, state_key, shared)) for name in profile.servers)
     gateway = Gateway(members, limits=profile.limits)
     if state_key:
         gateway.seal_with(state_key)

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from openmanager_core import catalog
-from openmanager_core.errors import ConfigError, FleetError, InvalidRequest, NotFound
+from openmanager_core.errors import ConfigError, FleetError, InvalidRequest, NotFound, StorageUnavailable
 from openmanager_core.fleet import Change, Fleet
 from openmanager_core.job import checkpoint, offload
 from openmanager_core.panel import Panel, Window
 from openmanager_core.screening import screen
 from openmanager_core.simulator import Fault, Simulator, ground_truth
+from openmanager_core.simulator.fault_file import FaultFile
 from openmanager_core.simulator.faults import check
 from openmanager_core.simulator.scenarios import scenario
 from openmanager_core.source.base import Ranking, SourceStatus, Suspect
@@ -45,6 +47,8 @@ class SimulatedSource:
         self._clock = clock
         self._lock = threading.Lock()
         self._count = 0
+        self._file: FaultFile | None = None
+        self._seen = 0
 
     @classmethod
     def from_settings(cls, settings: SourceSettings, *, clock: Callable[[], float] = time.time) -> SimulatedSource:
@@ -93,7 +97,7 @@ class SimulatedSource:
     async def changes(self, window: Window) -> tuple[Change, ...]:
         """Deployments and restarts up to now."""
         now_s = self._clock()
-        return tuple(c for c in self._simulator.changes(window) if c.at_s <= now_s)
+        return tuple(c for c in self._current().changes(window) if c.at_s <= now_s)
 
     async def status(self) -> SourceStatus:
         """Always well."""
@@ -108,6 +112,54 @@ class SimulatedSource:
 
     # ---- faults ---------------------------------------------------------------------------------------------------
 
+    def share(self, file: FaultFile) -> None:
+        """Have the same faults as everybody who shares this file: those in it, or ours if there are none yet.
+
+        Raises
+        ------
+        StorageUnavailable
+            If the file can be neither read nor written.
+        """
+        with self._lock, file.locked():
+            if not file.version():
+                file.write(self._simulator.faults)
+            self._file, self._seen = file, 0
+            self._take(file)
+
+    @property
+    def version(self) -> int:
+        """A number that changes with the faults that are shared; 0 if they are not."""
+        return 0 if self._file is None else self._file.version()
+
+    def _current(self) -> Simulator:
+        """The simulator with the faults as everybody sees them."""
+        file = self._file
+        if file is not None and file.version() != self._seen:
+            with self._lock, contextlib.suppress(StorageUnavailable):  # the folder is gone: what we know still holds
+                self._take(file)
+        return self._simulator
+
+    def _take(self, file: FaultFile) -> None:
+        version = file.version()
+        if version != self._seen:
+            self._simulator = self._simulator.with_faults(file.read())
+            self._seen = version
+
+    @contextlib.contextmanager
+    def _changing(self) -> Iterator[Callable[[Sequence[Fault]], None]]:
+        """Hold the faults still; what is yielded replaces them, for everybody who shares them."""
+        file = self._file
+        with self._lock, contextlib.nullcontext() if file is None else file.locked():
+            if file is not None:
+                self._take(file)
+
+            def replaced(faults: Sequence[Fault]) -> None:
+                if file is not None:
+                    self._seen = file.write(faults)
+                self._simulator = self._simulator.with_faults(faults)
+
+            yield replaced
+
     def inject(self, fault: Fault) -> Fault:
         """Let something go wrong; the answer carries the id it was given.
 
@@ -118,7 +170,7 @@ class SimulatedSource:
         InvalidRequest
             If the times, the severity or the id cannot be.
         """
-        with self._lock:
+        with self._changing() as become:
             faults = self._simulator.faults
             taken = {f.id for f in faults}
             if fault.id in taken:
@@ -127,7 +179,7 @@ class SimulatedSource:
             while not fault.id or fault.id in taken:
                 self._count += 1
                 fault = replace(fault, id=f"fault-{self._count}")
-            self._simulator = self._simulator.with_faults((*faults, fault))
+            become((*faults, fault))
         return fault
 
     def clear(self, ids: Collection[str] = ()) -> int:
@@ -140,7 +192,7 @@ class SimulatedSource:
         NotFound
             If an id is not that of a fault; nothing is ended then.
         """
-        with self._lock:
+        with self._changing() as become:
             now_s, faults = self._clock(), self._simulator.faults
             for ident in ids:
                 if all(f.id != ident for f in faults):
@@ -151,34 +203,36 @@ class SimulatedSource:
                 for f in faults
                 if f.start_s < now_s or f.id not in ended
             ]
-            self._simulator = self._simulator.with_faults(left)
+            become(left)
         return len(ended)
 
     def active(self) -> tuple[Fault, ...]:
         """Faults that go on now; for whoever injects them, not for analysis."""
         now_s = self._clock()
-        return tuple(f for f in self._simulator.faults if f.start_s <= now_s < f.ends_s())
+        return tuple(f for f in self._current().faults if f.start_s <= now_s < f.ends_s())
 
     def truth(self) -> list[dict[str, Any]]:
         """What is really wrong; for tests and benchmarks only, no analysis may read it."""
-        return ground_truth(self._simulator.faults, self._simulator.fleet())
+        simulator = self._current()
+        return ground_truth(simulator.faults, simulator.fleet())
 
     @property
     def simulator(self) -> Simulator:
         """The function behind the numbers, with the faults as they are now."""
-        return self._simulator
+        return self._current()
 
     # ---- in a thread ----------------------------------------------------------------------------------------------
 
     def _read(self, metric: str, window: Window, hosts: tuple[str, ...] | None) -> Panel:
-        panel = self._simulator.read(metric, window, hosts)
+        panel = self._current().read(metric, window, hosts)
         panel.values[:, panel.times_s > self._clock()] = np.nan
         return panel
 
     def _latest(self, metric: str, at_s: float, over_s: float) -> Panel:
         if not over_s > 0:
             raise InvalidRequest(f"over_s must be above 0, got {over_s:g}")
-        simulator, tick_s = self._simulator, self._simulator.tick_s
+        simulator = self._current()
+        tick_s = simulator.tick_s
         newest = int(simulator.ticks(np.array([min(at_s, self._clock())]))[0])
         oldest = int(np.floor((at_s - over_s) / tick_s + 1e-6)) + 1
         names = simulator.has(metric)
@@ -203,7 +257,7 @@ class SimulatedSource:
             raise InvalidRequest(
                 f"a ranking needs a window of at least 2 instants, got {window.n_times}", hint="use a smaller step_s"
             )
-        simulator = self._simulator
+        simulator = self._current()
         owners = {m: set(simulator.has(m)) for m in metrics}
         names = hosts if hosts is not None else tuple(s.id for s in simulator.fleet().servers)
         simulator.rows_of(names)

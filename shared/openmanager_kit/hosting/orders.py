@@ -22,6 +22,8 @@ class Orders:
         How often this worker has been started.
     state_key
         Hexadecimal; seals what one worker hands to a client and another may get back.
+    shared
+        Folder that all workers have; it is gone with the service. Empty: none.
     """
 
     config: str
@@ -30,6 +32,7 @@ class Orders:
     beat: int = -1
     starts: int = 1
     state_key: str = ""
+    shared: str = ""
 
     def line(self) -> bytes:
         """Write them down."""

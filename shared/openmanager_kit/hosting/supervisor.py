@@ -76,12 +76,13 @@ class Supervisor:
     def run(self) -> int:
         """Serve until a signal comes; gives the exit code, 128 + signal, or 2 if the settings let nobody start."""
         folder = tempfile.mkdtemp(prefix="openmanager-metrics-")
+        shared = tempfile.mkdtemp(prefix="openmanager-shared-")
         wake_r, wake_w = os.pipe()
         os.set_blocking(wake_w, False)
         former = {n: signal.signal(n, self._on_signal) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
         former_wake = signal.set_wakeup_fd(wake_w, warn_on_full_buffer=False)
         self._selector.register(wake_r, selectors.EVENT_READ, None)
-        self.orders = replace(self.orders, state_key=secrets.token_hex(32))
+        self.orders = replace(self.orders, state_key=secrets.token_hex(32), shared=shared)
         crew = [_Worker(n) for n in range(self.workers)]
         try:
             return self._keep(crew, folder, wake_r)
@@ -94,6 +95,7 @@ class Supervisor:
             os.close(wake_w)
             self._selector.close()
             shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(shared, ignore_errors=True)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._stopping = self._stopping or number

@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import threading
+from pathlib import Path
 
 from openmanager_core.errors import ConfigError
 from openmanager_kit.hosting import tuning
@@ -49,7 +50,7 @@ def _serve(orders: Orders) -> int:
 
     profile = load_profile(orders.config, orders.flags, os.environ)
     logs.configure(profile.log_level)
-    gateway = build_gateway(profile, bytes.fromhex(orders.state_key))
+    gateway = build_gateway(profile, bytes.fromhex(orders.state_key), Path(orders.shared) if orders.shared else None)
     hold(profile.home)
     app = service_app(gateway, profile.http, access_of(profile, os.environ), Metrics(orders.starts))
     sock = socket.socket(fileno=orders.socket)
