@@ -17,6 +17,7 @@ from openmanager_thinking.desk import TheVisit
 from openmanager_thinking.listing import list_chains, search_thoughts
 from openmanager_thinking.lookups import Chain, conclusion_of, need_chain, rank_of, thoughts_of
 from openmanager_thinking.parameters import BranchId, ChainId, Cursor, MaxChars
+from openmanager_thinking.showing import TREE, show_chain
 
 if TYPE_CHECKING:
     import sqlite3
@@ -89,4 +90,5 @@ READING_TOOLS = (
     reads(read_chain, "Read a chain"),
     reads(search_thoughts, "Search thoughts"),
     reads(compare_branches, "Compare branches"),
+    reads(show_chain, "Show a chain as a tree").shown_by(TREE.uri),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from openmanager_kit.apps.pages import add_pages
 from openmanager_kit.registry import ServerSettings
 from openmanager_kit.server import OpenManagerServer
 from openmanager_thinking.desk import Desk
@@ -10,6 +11,7 @@ from openmanager_thinking.limits import Section
 from openmanager_thinking.prompts import add_prompts
 from openmanager_thinking.reading_tools import READING_TOOLS
 from openmanager_thinking.resources import add_resources
+from openmanager_thinking.showing import TREE
 from openmanager_thinking.store import Store
 from openmanager_thinking.thinking_tools import WRITING_TOOLS
 
@@ -39,6 +41,7 @@ def build(settings: ServerSettings) -> OpenManagerServer:
         outlines=False,
     )
     add_resources(server)
+    add_pages(server, TREE)
     add_prompts(server)
     follow(server, desk)
     return server

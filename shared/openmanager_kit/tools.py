@@ -60,6 +60,15 @@ class Tool:
         """Make the same tool answer to its former names too."""
         return replace(self, aliases=(*self.aliases, *names))
 
+    def shown_by(self, uri: str) -> Tool:
+        """Let hosts that draw pages draw this tool's answers with the page at ``uri``; see `apps.pages`.
+
+        The page is named twice, because hosts older than the protocol of 2026 know the flat key only.
+        """
+        if not uri.startswith("ui://"):
+            raise ValueError(f"the page of tool {self.name} must be at ui://, got {uri!r}")
+        return replace(self, meta={**(self.meta or {}), "ui": {"resourceUri": uri}, "ui/resourceUri": uri})
+
 
 def reads(
     fn: Callable[..., Any],
