@@ -231,7 +231,7 @@ async def test_a_deleted_chain_is_gone_with_all_that_was_in_it(tmp_path: Path) -
 async def test_a_read_only_server_shows_and_keeps_nothing(tmp_path: Path) -> None:
     async with Client(server_in(tmp_path / "none", read_only=True)) as client:
         names = {tool.name for tool in (await client.list_tools()).tools}
-        assert names == {"list_chains", "read_chain", "search_thoughts", "compare_branches"}
+        assert names == {"list_chains", "read_chain", "search_thoughts", "compare_branches", "show_chain"}
         assert "no chains" in text_of(await call(client, "list_chains"))
         assert "No thought" in text_of(await call(client, "search_thoughts", query="anything"))
     assert not (tmp_path / "none").exists()
