@@ -86,7 +86,6 @@ class Analyst:
         self._lock: anyio.Lock | None = None
         self._inventory: tuple[float, Fleet] | None = None
         self._moment: tuple[float, tuple[int, str]] | None = None
-        self._verdicts = 0
 
     @property
     def simulated(self) -> bool:
@@ -195,11 +194,6 @@ class Analyst:
             _log.warning("verdicts can not be read: %s", exc)
             return findings
 
-    def judged(self) -> None:
-        """A verdict was given: answers made before it are old."""
-        self._verdicts += 1
-        self._moment = None
-
     async def fleet(self) -> Fleet:
         """The inventory, at most a quarter of a minute old."""
         now = time.monotonic()
@@ -216,11 +210,10 @@ class Analyst:
         return await (await self.source()).status()
 
     async def moment(self) -> tuple[int, str, int]:
-        """What makes an answer old, beside its age: the source's clock, its breaker, a verdict, faults of elsewhere."""
+        """What makes an answer old, beside its age: the source's clock, its breaker, faults injected elsewhere."""
         known = self.known_moment()
         if known is None:
-            breaker = (await self.status()).breaker
-            self._moment = time.monotonic(), (int(await self.now_s() // _ANSWERS_FOR_S), f"{breaker} {self._verdicts}")
+            self._moment = time.monotonic(), (int(await self.now_s() // _ANSWERS_FOR_S), (await self.status()).breaker)
             known = *self._moment[1], self._faults_version()
         return known
 

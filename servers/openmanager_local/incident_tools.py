@@ -146,7 +146,6 @@ async def update_incident(
     ledger, now_s = await analyst.require_ledger(), await analyst.now_s()
     if action == "false_alarm" or action == "confirmed":
         factor = await ledger.feedback(id, action, note, at_s=now_s)
-        analyst.judged()
         return UpdateAnswer(
             message=f"Kept: {action} for {ident(id)}. Scores of this pattern there now count {factor:g} times.",
             incidents=[],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from openmanager_core import catalog
 from openmanager_core.errors import InsufficientData
-from openmanager_core.findings import SEVERITIES
+from openmanager_core.findings import pressing_first
 from openmanager_core.fleet import Change, Health
 from openmanager_core.job import checkpoint, offload
 from openmanager_local.analyst import Analyst, Readings
@@ -121,7 +121,8 @@ async def survey(
     incidents, not_kept = await analyst.record(
         certain, window.end_s, hosts=hosts, metrics=None if every_metric else names
     )
-    findings = sorted(await analyst.damped(seen.findings), key=_worst_first)
+    # Ranked anew: a verdict takes away from severity and score.
+    findings = sorted(await analyst.damped(seen.findings), key=pressing_first)
     problems = [*(ranking.problems if ranking else ()), *readings.problems, *seen.problems, too_little, not_kept]
     return Survey(
         window=window,
@@ -137,12 +138,6 @@ async def survey(
         incidents=incidents,
         problems=[text for text in problems if text],
     )
-
-
-def _worst_first(finding: Finding) -> tuple[int, bool, float, str]:
-    """As the overview ranks them, once more: a verdict takes away from severity and score."""
-    rank = -SEVERITIES.index(finding.severity)
-    return rank, finding.end_s is not None, -finding.score_sigma * finding.confidence, finding.host
 
 
 def _look(readings: Readings, fleet: Fleet, window: Window, changes: tuple[Change, ...], min_sigma: float) -> Overview:

@@ -78,13 +78,13 @@ class _Shown:
         """Add what the chain came to; the least room for thoughts is kept."""
         if conclusion is None:
             return
-        chars = min(self.thought_chars, LONGEST_THOUGHT)
+        chars = self.thought_chars
         while True:
             self.conclusion, self.said_of_it = _conclusion(self.chain, conclusion, chars)
             size = max(len(_json(self.conclusion)), len(self.said_of_it))
             if size <= (self.max_chars - self.used) // 2 or not chars:
                 break
-            chars = chars // 2 if chars > 1 else 0
+            chars //= 2
         self.used += size
 
     def take(self, thoughts: Iterable[Kept], limit: int) -> None:

@@ -86,6 +86,12 @@ class Finding:
         return {"id": self.id, **asdict(self)}
 
 
+def pressing_first(finding: Finding) -> tuple[int, bool, float, str]:
+    """Sort key of what a person is shown: severity, then what still goes on, then how sure and how far."""
+    rank = -SEVERITIES.index(finding.severity)
+    return rank, finding.end_s is not None, -finding.score_sigma * finding.confidence, finding.host
+
+
 @dataclass(frozen=True, slots=True)
 class Cause:
     """A candidate root cause.

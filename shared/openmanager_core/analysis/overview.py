@@ -19,7 +19,7 @@ from openmanager_core.analysis.health import roll_up, server_health
 from openmanager_core.analysis.outliers import MIN_PEERS, peer_outliers
 from openmanager_core.catalog import BY_NAME
 from openmanager_core.errors import InsufficientData, InvalidRequest
-from openmanager_core.findings import Cause, Finding
+from openmanager_core.findings import Cause, Finding, pressing_first
 from openmanager_core.fleet import Change, Fleet, Health
 from openmanager_core.job import checkpoint
 from openmanager_core.panel import Panel, Window
@@ -37,7 +37,6 @@ _MOST_PEER_GROUPS = 6
 _RECENT_SHARE = 1 / 12
 _FEWEST_INSTANTS = 8
 _MOST_CAUSES = 5
-_SEVERITY = {"critical": 0, "warning": 1, "info": 2}
 _COMPANY = 8
 """Other hosts of the same type that say whether a suspect's move is everybody's."""
 _FEWEST_COMPANY = 3
@@ -205,14 +204,7 @@ def _findings(
         for finding in peer_outliers(panels[name].take(members[:200]), fleet, min_sigma=min_sigma):
             if (finding.host, finding.metric) not in known:
                 found.setdefault(finding.id, finding)
-    return sorted(found.values(), key=_worst_first)
-
-
-def _worst_first(finding: Finding) -> tuple[int, bool, float, str]:
-    """Severity, then what still goes on, then how sure and how far."""
-    return (
-        _SEVERITY[finding.severity], finding.end_s is not None, -finding.score_sigma * finding.confidence, finding.host
-    )  # fmt: skip
+    return sorted(found.values(), key=pressing_first)
 
 
 def _suspects(
