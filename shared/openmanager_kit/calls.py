@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import anyio
 from mcp.server.mcpserver import Context
@@ -15,11 +15,10 @@ from mcp_types import Tool as ListedTool
 from pydantic import BaseModel
 
 from openmanager_core.errors import DeadlineExceeded, FleetError, SourceUnavailable
-from openmanager_core.job import Job, offload, use_threads
+from openmanager_core.job import Job, current_job, offload, use_threads
 from openmanager_kit.answers import Answer
 from openmanager_kit.arguments import Arguments
 from openmanager_kit.earlier import Earlier
-from openmanager_kit.failures import job_scope
 from openmanager_kit.injection import Injection
 from openmanager_kit.limits import Limits
 from openmanager_kit.plain import PlainResult
@@ -39,6 +38,18 @@ class AnswerTooLarge(FleetError):
     """The answer would not fit into anybody's context."""
 
     code = "answer_too_large"
+
+
+class Turns(Protocol):
+    """Who says when a call may begin."""
+
+    async def enter(self, bound: BoundTool) -> None:
+        """Wait for a place among the calls of a tool."""
+        ...
+
+    def leave(self, bound: BoundTool) -> None:
+        """Give the place back."""
+        ...
 
 
 class BoundTool:
@@ -115,7 +126,7 @@ class BoundTool:
         kwargs: dict[str, Any],
         ctx: Context[Any, Any],
         threads: anyio.CapacityLimiter,
-        enter: Callable[[], Any],
+        turns: Turns,
         sharing: Sharing[CallToolResult | InputRequiredResult] | None = None,
     ) -> CallToolResult | InputRequiredResult:
         """Run with checked arguments.
@@ -140,23 +151,29 @@ class BoundTool:
         use_threads(threads)
 
         async def work() -> CallToolResult | InputRequiredResult:
-            async with enter():
+            await turns.enter(self)
+            try:
                 return await self._call(kwargs, ctx)
+            finally:
+                turns.leave(self)
 
+        job = Job(report)
+        outer = current_job.set(job)
         try:
-            async with job_scope(Job(report)):
-                with anyio.move_on_after(self.tool.deadline_s):
-                    if sharing is None:
-                        return await work()
-                    result = await sharing.get((self.tool.name, await _moment(ctx), asked), work, report)
-                    self.earlier.keep(asked, result)
-                    return result
+            with anyio.move_on_after(self.tool.deadline_s):
+                if sharing is None:
+                    return await work()
+                result = await sharing.get((self.tool.name, await _moment(ctx), asked), work, report)
+                self.earlier.keep(asked, result)
+                return result
         except SourceUnavailable as exc:
             earlier = self.earlier.instead(asked, exc) if sharing is not None else None
             if earlier is None:
                 raise
             return earlier
         finally:
+            job.cancel()  # its threads, however the call ended
+            current_job.reset(outer)
             progress.stop()
         raise DeadlineExceeded(
             f"{self.tool.name} did not finish within {self.tool.deadline_s:g} s and was stopped",

@@ -8,10 +8,9 @@ crashes as an id, list pagination, schemas that every client takes.
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from difflib import get_close_matches
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
@@ -255,14 +254,10 @@ class OpenManagerServer(MCPServer[Any]):
             raise MCPError(code=INVALID_PARAMS, message=f"Unknown tool: {shown(name)}{hint}")
         ctx = context or Context(mcp_server=self, subscriptions=self._subscriptions)
         try:
+            if not self.watchers:
+                return await self._called(bound, arguments, ctx)
             async with watched(Call(self.name, bound.tool, arguments, ctx), self.watchers):
-                kwargs = bound.arguments.check(arguments)
-                sharing = self._sharing if bound.tool.shared else None
-                result = await bound.run(kwargs, ctx, self._threads, partial(self._turn, bound), sharing)
-                if sharing is not None and self.room is not None:
-                    await self.room()
-                refuse_if_too_large(result, self.limits)
-                return result
+                return await self._called(bound, arguments, ctx)
         except FleetError as exc:
             raise ToolError(str(exc)) from exc
         except JobCancelled as exc:
@@ -272,15 +267,31 @@ class OpenManagerServer(MCPServer[Any]):
         except Exception as exc:
             raise ToolError(failures.crash(exc, f"tool {name}")) from exc
 
+    async def _called(
+        self, bound: BoundTool, arguments: dict[str, Any], ctx: Context[Any, Any]
+    ) -> CallToolResult | InputRequiredResult:
+        kwargs = bound.arguments.check(arguments)
+        sharing = self._sharing if bound.tool.shared else None
+        result = await bound.run(kwargs, ctx, self._threads, self, sharing)
+        if sharing is not None and self.room is not None:
+            await self.room()
+        refuse_if_too_large(result, self.limits)
+        return result
+
     async def _handle_call_tool(
         self, ctx: ServerRequestContext[Any, Any], params: CallToolRequestParams
     ) -> CallToolResult | InputRequiredResult:
         result: CallToolResult | InputRequiredResult = plain.kept_aside(await super()._handle_call_tool(ctx, params))
         return result
 
-    @asynccontextmanager
-    async def _turn(self, bound: BoundTool) -> AsyncIterator[None]:
-        """Wait for a place among the calls of this tool."""
+    async def enter(self, bound: BoundTool) -> None:
+        """Wait for a place among the calls of this tool; `leave` gives it back.
+
+        Raises
+        ------
+        Busy
+            If too many wait already.
+        """
         if bound.turn.value == 0 and self._waiting >= self.limits.waiting:
             raise Busy(f"{self._waiting} calls are waiting already", hint="again in a few seconds")
         self._waiting += 1
@@ -288,14 +299,18 @@ class OpenManagerServer(MCPServer[Any]):
             await bound.turn.acquire()
         finally:
             self._waiting -= 1
-        try:
-            if self.room is not None:
+        if self.room is not None:
+            try:
                 await self.room()
-            yield
-        finally:
-            if not bound.tool.read_only:
-                self._sharing.forget()
-            bound.turn.release()
+            except BaseException:
+                self.leave(bound)
+                raise
+
+    def leave(self, bound: BoundTool) -> None:
+        """Give back the place among the calls of this tool."""
+        if not bound.tool.read_only:
+            self._sharing.forget()
+        bound.turn.release()
 
     # -- resources and prompts -------------------------------------------------------------------------------
 
