@@ -6,7 +6,7 @@ import inspect
 import json
 from collections.abc import Hashable
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import anyio
 from mcp.server.mcpserver import Context
@@ -26,30 +26,13 @@ from openmanager_kit.progress import Progress
 from openmanager_kit.schemas import Schema, outline
 from openmanager_kit.sharing import Sharing
 from openmanager_kit.tools import Tool, state_of
-
-
-class Busy(FleetError):
-    """Too many calls wait already."""
-
-    code = "busy"
+from openmanager_kit.turns import Turns
 
 
 class AnswerTooLarge(FleetError):
     """The answer would not fit into anybody's context."""
 
     code = "answer_too_large"
-
-
-class Turns(Protocol):
-    """Who says when a call may begin."""
-
-    async def enter(self, bound: BoundTool) -> None:
-        """Wait for a place among the calls of a tool."""
-        ...
-
-    def leave(self, bound: BoundTool) -> None:
-        """Give the place back."""
-        ...
 
 
 class BoundTool:

@@ -50,11 +50,12 @@ from openmanager_core.job import use_threads
 from openmanager_kit import cursors, failures, logs, plain
 from openmanager_kit import version as distribution_version
 from openmanager_kit.arguments import shown
-from openmanager_kit.calls import BoundTool, Busy, refuse_if_too_large, weight
+from openmanager_kit.calls import BoundTool, refuse_if_too_large, weight
 from openmanager_kit.limits import Limits
 from openmanager_kit.schemas import Schema
 from openmanager_kit.sharing import Sharing
 from openmanager_kit.tools import DEADLINE_S, Tool
+from openmanager_kit.turns import Turns
 from openmanager_kit.watchers import Call, Watcher, watched
 
 if TYPE_CHECKING:
@@ -116,10 +117,8 @@ class OpenManagerServer(MCPServer[Any]):
         self._page_size = page_size
         self._outlines = outlines
         self._threads = anyio.CapacityLimiter(self.limits.threads)
-        self._waiting = 0
         self._sharing: Sharing[CallToolResult | InputRequiredResult] = Sharing(weight)
-        self.room: Callable[[], Awaitable[None]] | None = None
-        """Set by a transport: waits while its client is so far behind that answers pile up."""
+        self.turns = Turns(self.limits.waiting, self._sharing.forget)
         self.followable: Followable | None = None
         """Set by `following.serve_subscriptions`: who looks at what clients follow."""
         self.watchers: list[Watcher] = []
@@ -226,6 +225,11 @@ class OpenManagerServer(MCPServer[Any]):
         bound = self._find(name)
         return None if bound is None else bound.input_schema
 
+    def asks_nothing(self, name: str) -> bool:
+        """Tell whether there is a tool of that name that asks its client nothing; see `Tool.asks_nothing`."""
+        bound = self._find(name)
+        return bound is not None and bound.tool.asks_nothing
+
     def _find(self, name: str) -> BoundTool | None:
         return self._bound.get(self._aliases.get(name, name))
 
@@ -272,9 +276,9 @@ class OpenManagerServer(MCPServer[Any]):
     ) -> CallToolResult | InputRequiredResult:
         kwargs = bound.arguments.check(arguments)
         sharing = self._sharing if bound.tool.shared else None
-        result = await bound.run(kwargs, ctx, self._threads, self, sharing)
-        if sharing is not None and self.room is not None:
-            await self.room()
+        result = await bound.run(kwargs, ctx, self._threads, self.turns, sharing)
+        if sharing is not None and self.turns.room is not None:
+            await self.turns.room()
         refuse_if_too_large(result, self.limits)
         return result
 
@@ -283,34 +287,6 @@ class OpenManagerServer(MCPServer[Any]):
     ) -> CallToolResult | InputRequiredResult:
         result: CallToolResult | InputRequiredResult = plain.kept_aside(await super()._handle_call_tool(ctx, params))
         return result
-
-    async def enter(self, bound: BoundTool) -> None:
-        """Wait for a place among the calls of this tool; `leave` gives it back.
-
-        Raises
-        ------
-        Busy
-            If too many wait already.
-        """
-        if bound.turn.value == 0 and self._waiting >= self.limits.waiting:
-            raise Busy(f"{self._waiting} calls are waiting already", hint="again in a few seconds")
-        self._waiting += 1
-        try:
-            await bound.turn.acquire()
-        finally:
-            self._waiting -= 1
-        if self.room is not None:
-            try:
-                await self.room()
-            except BaseException:
-                self.leave(bound)
-                raise
-
-    def leave(self, bound: BoundTool) -> None:
-        """Give back the place among the calls of this tool."""
-        if not bound.tool.read_only:
-            self._sharing.forget()
-        bound.turn.release()
 
     # -- resources and prompts -------------------------------------------------------------------------------
 
