@@ -18,6 +18,7 @@ from typing import Any
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import to_json
 
 from openmanager_core.errors import InvalidRequest
 from openmanager_kit.schemas import Schema, input_schema
@@ -91,7 +92,7 @@ class Arguments:
         for name, value in values.items():
             _refuse_what_is_not_json(name, value)
         try:
-            checked = self._model.__pydantic_validator__.validate_json(json.dumps(values), strict=True)
+            checked = self._model.__pydantic_validator__.validate_json(to_json(values), strict=True)
         except ValidationError as exc:
             raise self._refusal(exc) from None
         kwargs: dict[str, Any] = checked.model_dump_one_level()
