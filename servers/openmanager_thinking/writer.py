@@ -1,8 +1,9 @@
-"""One at a time writes: whatever waits goes into one transaction, and is acknowledged when that is on the disk.
+"""One at a time writes: whatever waits goes into one transaction, and is acknowledged when that is in the file.
 
-A disk flushes a few hundred to a few thousand times a second. Calls that come while it does share the next flush.
-While the disk is quick the event loop writes itself, as handing work to a thread and back takes longer than the work.
-A thread does it when a flush was slow, somebody else holds the file, or anything at all is not as usual.
+With `flush_each` that means on the disk: calls that come while it flushes share the next flush. Without, the disk has
+it a moment later. While transactions are quick the event loop writes itself, as handing work to a thread and back
+takes longer than the work. A thread does it when one was slow, somebody else holds the file, or anything at all is
+not as usual.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from openmanager_core.errors import FleetError, StorageUnavailable
+from openmanager_thinking.flushing import Flusher
 
 if TYPE_CHECKING:
     import sqlite3
@@ -33,8 +35,11 @@ UPKEEP_S = 600.0
 REST_S = 0.25
 """After so long without a call there is time to tidy."""
 
-QUICK_S = 0.002
+QUICK_S = 0.05
 """A transaction that takes no longer may hold up the event loop."""
+
+QUICK_FLUSH_S = 0.002
+"""The same for one that waits for the disk, which may be slower the next time."""
 
 _QUICK_IN_A_ROW = 5
 _HERE_IN_A_ROW = 800
@@ -64,10 +69,14 @@ class Writer:
         Quick work that is done before the first piece and every ten minutes after it.
     tidy
         Work that is done piece by piece while nobody asks for anything; True if there is more.
+    flush_each
+        Whether work is done only when the disk has it.
     """
 
-    def __init__(self, path: Path, upkeep: Work[None], tidy: Work[bool]) -> None:
+    def __init__(self, path: Path, upkeep: Work[None], tidy: Work[bool], *, flush_each: bool = False) -> None:
         self._path = path
+        self._flush_each = flush_each
+        self._flusher = Flusher(path)
         self._upkeep = upkeep
         self._tidy = tidy
         self._untidy = False
@@ -87,7 +96,7 @@ class Writer:
         self._resting: asyncio.TimerHandle | None = None
 
     async def run(self, work: Work[T]) -> T:
-        """Do a piece of work in a transaction; returns when it is safely on the disk.
+        """Do a piece of work in a transaction; returns when no kill -9 can undo it, with `flush_each` no power cut.
 
         Raises
         ------
@@ -102,6 +111,14 @@ class Writer:
             self._thread.start()
         loop = asyncio.get_running_loop()
         asked = _Asked(work, loop.create_future(), loop)
+        if not self._flush_each and not self._new and self._may_write_here():
+            outcomes = self._write_here(loop, [asked])
+            if outcomes is not None:
+                ((done, failure),) = outcomes
+                if failure is not None:
+                    raise failure
+                at_once: T = done
+                return at_once
         self._new.append(asked)
         if self._begins_on is not loop:
             self._begins_on = loop
@@ -117,6 +134,7 @@ class Writer:
             self._hand_over()
             self._asked.put(_Order.END)
             thread.join()
+        self._flusher.close()
         self._close_here()
 
     # -- on the event loop -----------------------------------------------------------------------------------
@@ -128,22 +146,29 @@ class Writer:
             self._hand_over()
             return
         batch = [asked for asked in self._new if not asked.answer.cancelled()]
+        outcomes = self._write_here(loop, batch)
+        if outcomes is None:
+            self._hand_over()
+            return
+        self._new = []
+        _settle(batch, outcomes)
+
+    def _write_here(self, loop: asyncio.AbstractEventLoop, batch: list[_Asked]) -> list[Outcome] | None:
+        """Do a transaction at once; None, with nothing changed, if the thread has to do it."""
         begun_s = time.perf_counter()
         try:
             outcomes = self._together(self._opened_here(), batch)
         except Exception:
-            # The thread waits for the file, or finds the words for what is wrong: nothing was changed.
+            # The thread waits for the file, or finds the words for what is wrong.
             self._quick = 0
             self._close_here()
-            self._hand_over()
-            return
-        self._new = []
+            return None
         self._took(time.perf_counter() - begun_s)
         self._since_thread += 1
         self._wrote_at = loop.time()
         if self._resting is None:
             self._resting = loop.call_later(REST_S, self._rest, loop, context=Context())
-        _settle(batch, outcomes)
+        return outcomes
 
     def _may_write_here(self) -> bool:
         return (
@@ -165,7 +190,7 @@ class Writer:
         if self._here is None:
             from openmanager_thinking.database import open_database
 
-            self._here = open_database(self._path, check=False)
+            self._here = open_database(self._path, check=False, flush_each=self._flush_each)
             self._here.execute("PRAGMA busy_timeout = 0")
             self._here.execute("PRAGMA wal_autocheckpoint = 0")
         return self._here
@@ -224,7 +249,7 @@ class Writer:
 
         try:
             if self._db is None:
-                self._db = open_database(self._path)
+                self._db = open_database(self._path, flush_each=self._flush_each)
             self._keep_up(self._db)
             begun_s = time.perf_counter()
             outcomes = self._together(self._db, batch)
@@ -243,7 +268,9 @@ class Writer:
     # -- in either -------------------------------------------------------------------------------------------
 
     def _took(self, seconds: float) -> None:
-        self._quick = self._quick + 1 if seconds <= QUICK_S else 0
+        self._quick = self._quick + 1 if seconds <= (QUICK_FLUSH_S if self._flush_each else QUICK_S) else 0
+        if not self._flush_each:
+            self._flusher.want()
 
     def _together(self, db: sqlite3.Connection, batch: list[_Asked]) -> list[Outcome]:
         outcomes: list[Outcome] = []

@@ -143,7 +143,7 @@ class BoundTool:
         job = Job(report)
         outer = current_job.set(job)
         try:
-            with anyio.move_on_after(self.tool.deadline_s):
+            with turns.deadlines.within(self.tool.deadline_s):
                 if sharing is None:
                     return await work()
                 result = await sharing.get((self.tool.name, await _moment(ctx), asked), work, report)

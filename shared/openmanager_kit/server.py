@@ -225,10 +225,10 @@ class OpenManagerServer(MCPServer[Any]):
         bound = self._find(name)
         return None if bound is None else bound.input_schema
 
-    def asks_nothing(self, name: str) -> bool:
-        """Tell whether there is a tool of that name that asks its client nothing; see `Tool.asks_nothing`."""
+    def asking_nothing(self, name: str) -> tuple[OpenManagerServer, str] | None:
+        """Find a tool that asks its client nothing: whose it is, and its name there; see `Tool.asks_nothing`."""
         bound = self._find(name)
-        return bound is not None and bound.tool.asks_nothing
+        return (self, name) if bound is not None and bound.tool.asks_nothing else None
 
     def _find(self, name: str) -> BoundTool | None:
         return self._bound.get(self._aliases.get(name, name))

@@ -1,4 +1,4 @@
-"""Whose turn it is: each tool works for a few callers at a time, and only so many may wait."""
+"""Whose turn it is, and until when: each tool works for a few callers at a time, and only so many may wait."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from openmanager_core.errors import FleetError
+from openmanager_kit.deadlines import Deadlines
 
 if TYPE_CHECKING:
     from openmanager_kit.calls import BoundTool
@@ -32,6 +33,7 @@ class Turns:
         self._most_waiting = most_waiting
         self._changed = changed
         self._waiting = 0
+        self.deadlines = Deadlines()
         self.room: Callable[[], Awaitable[None]] | None = None
         """Set by a transport: waits while its client is so far behind that answers pile up."""
 

@@ -206,10 +206,13 @@ class Gateway(OpenManagerServer):
         route = self._tools.get(name)
         return super()._hidden(name) if route is None else route.server._hidden(route.name)
 
-    def asks_nothing(self, name: str) -> bool:
-        """Tell it of a member's tool too."""
+    def asking_nothing(self, name: str) -> tuple[OpenManagerServer, str] | None:
+        """Find a member's tool too."""
         route = self._tools.get(name)
-        return super().asks_nothing(name) if route is None else route.server.asks_nothing(route.name)
+        if route is None:
+            return super().asking_nothing(name)
+        route.server.turns.room = self.turns.room
+        return route.server.asking_nothing(route.name)
 
     # -- passing on ------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ and turn, and whoever watches.
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,14 +17,16 @@ from typing import Any, NamedTuple, cast
 
 from mcp.server._otel import OpenTelemetryMiddleware
 from mcp.server.context import ServerRequestContext
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.request_state import RequestStateBoundary
 from mcp.server.runner import ServerRunner, modern_error_data
 from mcp.server.session import ServerSession
+from mcp.shared.exceptions import MCPError
 from mcp_types import (
     CLIENT_CAPABILITIES_META_KEY,
     CLIENT_INFO_META_KEY,
     PROTOCOL_VERSION_META_KEY,
-    CallToolRequestParams,
     CallToolResult,
     ErrorData,
     TextContent,
@@ -36,6 +39,7 @@ from openmanager_kit.plain import PlainResult
 from openmanager_kit.server import OpenManagerServer
 
 METHOD = "tools/call"
+_log = logging.getLogger(__name__)
 _MEMBERS = {"jsonrpc", "id", "method", "params"}
 _PARAMS = ({"name", "arguments"}, {"name", "arguments", "_meta"}, {"name"}, {"name", "_meta"})
 _ENVELOPE = {PROTOCOL_VERSION_META_KEY, CLIENT_INFO_META_KEY, CLIENT_CAPABILITIES_META_KEY}
@@ -92,13 +96,14 @@ class Shortcut:
     def __init__(self, server: OpenManagerServer) -> None:
         self._server = server
         low = server._lowlevel_server
-        self._entry = low.get_request_handler(METHOD)
-        self._open = self._entry is not None and _nobody_else_listens(low.middleware)
+        entry = low.get_request_handler(METHOD)
+        usual = entry is not None and entry.handler == server._handle_call_tool
+        self._open = usual and _nobody_else_listens(low.middleware)
         self._shapes = Shapes(ServerRunner(low, cast("Any", None), None))
 
     def leads_to(self, name: str) -> bool:
         """Tell whether a tool may be called this way."""
-        return self._open and self._server.asks_nothing(name)
+        return self._open and self._server.asking_nothing(name) is not None
 
     async def call(self, call: PlainCall, version: str, request: Any = None) -> CallToolResult | ErrorData:
         """Call the tool; gives what the SDK would put into the reply.
@@ -110,8 +115,10 @@ class Shortcut:
         request
             The HTTP request, as tools see it.
         """
-        assert self._entry is not None
-        ctx: ServerRequestContext[Any, Any] = ServerRequestContext(
+        found = self._server.asking_nothing(call.name)
+        assert found is not None
+        server, name = found
+        request_context: ServerRequestContext[Any, Any] = ServerRequestContext(
             session=_NOBODY,
             lifespan_context=None,
             protocol_version=version,
@@ -119,11 +126,16 @@ class Shortcut:
             request_id=call.id,
             request=request,
         )
-        params = CallToolRequestParams.model_validate({"name": call.name, "arguments": call.arguments})
+        ctx = cast("Context[Any, Any]", _Context(server, request_context))
         try:
-            result = await self._entry.handler(ctx, params)
+            result = await server.call_tool(name, call.arguments, ctx)
+        except MCPError as exc:
+            return exc.error
         except Exception as exc:
-            return modern_error_data(exc)
+            if not isinstance(exc, ToolError):
+                return modern_error_data(exc)
+            _log.info("tool %r failed: %r", name, str(exc))
+            return CallToolResult(content=[TextContent(type="text", text=str(exc))], is_error=True)
         assert isinstance(result, CallToolResult), "a tool that asks its client nothing asked something"
         return result
 
@@ -136,14 +148,20 @@ class Shortcut:
         return self._shapes.shaped(version, result)
 
 
-class _Nobody:
-    """Stands for the client where nothing is asked of it and nothing told."""
+_NOBODY = cast("ServerSession", None)
+
+
+class _Context:
+    """What tools and watchers need of the SDK's context, which is a validated model and takes its time."""
+
+    __slots__ = ("mcp_server", "request_context")
+
+    def __init__(self, server: OpenManagerServer, request_context: ServerRequestContext[Any, Any]) -> None:
+        self.mcp_server = server
+        self.request_context = request_context
 
     async def report_progress(self, progress: float, total: float | None = None, message: str | None = None) -> None:
         """Nobody wanted to know: the call had no progress token."""
-
-
-_NOBODY = cast("ServerSession", _Nobody())
 
 
 class _Shape(NamedTuple):
