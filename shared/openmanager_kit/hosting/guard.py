@@ -19,6 +19,7 @@ from openmanager_core.errors import FleetError
 from openmanager_kit.access.entrance import Entrance, Refusal, bearer
 from openmanager_kit.access.oauth import METADATA
 from openmanager_kit.hosting.impatience import GONE
+from openmanager_kit.hosting.short_posts import BODY
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -210,12 +211,9 @@ class Guard:
         if len(body) > self._body_bytes:
             await _answer(send, 413, f"the body is longer than {self._body_bytes} bytes", _CLOSE)
             return
-        check = (
-            _names_a_key_twice(body)
-            if len(body) <= _SMALL
-            else await anyio.to_thread.run_sync(_names_a_key_twice, body)
-        )
-        if check:
+        try:
+            scope[BODY] = _decoded(body) if len(body) <= _SMALL else await anyio.to_thread.run_sync(_decoded, body)
+        except _KeyTwice:
             await _answer(send, 400, "Parse error: an object names a key twice", code=-32700)
             return
         gone = scope.get(GONE)
@@ -276,20 +274,25 @@ def _listed(value: str, allowed: set[str]) -> bool:
     return bool(colon) and port.isdigit() and name in allowed
 
 
-def _names_a_key_twice(body: bytes) -> bool:
-    """Tell whether an object in the body has the same key twice: two readers could then read two things."""
+def _decoded(body: bytes) -> Any:
+    """Decode a body; None if it is no JSON, and the protocol layer says what is wrong with it.
 
-    def check(pairs: list[tuple[str, Any]]) -> None:
-        if len({key for key, _ in pairs}) != len(pairs):
+    Raises
+    ------
+    _KeyTwice
+        If an object has the same key twice: two readers could then read two things.
+    """
+
+    def check(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
             raise _KeyTwice
+        return found
 
     try:
-        json.loads(body, object_pairs_hook=check)
-    except _KeyTwice:
-        return True
+        return json.loads(body, object_pairs_hook=check)
     except (ValueError, RecursionError):
-        return False  # the protocol layer says what is wrong with it
-    return False
+        return None
 
 
 class _KeyTwice(Exception):
