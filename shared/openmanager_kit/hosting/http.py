@@ -20,7 +20,6 @@ import anyio
 from mcp.server.mcpserver import MCPServer
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
-from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from starlette.applications import Starlette
 
 from openmanager_core.errors import ConfigError
@@ -35,6 +34,7 @@ from openmanager_kit.hosting.guard import (
     Receive,
     Scope,
     Send,
+    is_modern,
     loopback_hosts,
     loopback_origins,
 )
@@ -113,7 +113,7 @@ class _Choice:
         self._plain: StreamableHTTPSessionManager | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not (scope.get(QUICK) and _is_modern(scope)):
+        if not (scope.get(QUICK) and is_modern(scope)):
             await self._usual(scope, receive, send)
             return
         if self._plain is None:  # it runs by now, with everything that a request needs
@@ -142,13 +142,6 @@ def _completing(pieces: Pieces, send: Send) -> Send:
         await send({**message, "body": body})
 
     return complete
-
-
-def _is_modern(scope: Scope) -> bool:
-    return any(
-        name == b"mcp-protocol-version" and value.decode("latin-1") not in HANDSHAKE_PROTOCOL_VERSIONS
-        for name, value in scope["headers"]
-    )
 
 
 def guarded(
