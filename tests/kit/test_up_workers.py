@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import psutil
 import pytest
+from access_served import minted
 from mcp.client import Client
 from served_up import Up, until, up
 
@@ -61,3 +65,64 @@ async def test_a_fault_that_one_worker_injects_or_ends_holds_for_every_worker_an
         left = await ask(running, third, "clear_faults", {"fault_id": made["faults"][0]["id"]})
         assert {fault["id"] for fault in left["faults"]} == both - {made["faults"][0]["id"]}
         assert (await ask(running, first, "clear_faults", {}))["message"].startswith("Ended 1 fault.")
+
+
+CALLS_PER_MINUTE, BURST = 30, 5
+
+
+class Caller:
+    """Calls a cheap tool of one worker with a token, without a handshake."""
+
+    def __init__(self, running: Up, token: str) -> None:
+        self._running, self._begun_s = running, time.monotonic()
+        self._http = httpx2.Client(
+            timeout=20, trust_env=False,
+            headers={"authorization": f"Bearer {token}", "accept": "application/json, text/event-stream"},
+        )  # fmt: skip
+
+    def text(self, chosen: psutil.Process, tool: str = "list_metrics") -> str:
+        call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": {}}}
+        self._http.headers["connection"] = "close"  # the next call is for another worker
+        with only(self._running, chosen):
+            reply = self._http.post(f"{self._running.base}/openmanager-local/mcp", json=call)
+        assert reply.status_code == 200, reply.text
+        return reply.text
+
+    def passed(self, *workers: psutil.Process) -> int:
+        """How many calls of one each in turn are let through; the others are told why not."""
+        texts = [self.text(worker) for worker in workers]
+        refused = [text for text in texts if "rate_limited" in text]
+        assert all("your calls: more than 30 calls a minute. Try: again in" in text for text in refused)
+        return len(texts) - len(refused)
+
+    def most(self) -> int:
+        """How many calls the one limit allows until now."""
+        return BURST + math.ceil((time.monotonic() - self._begun_s) * CALLS_PER_MINUTE / 60)
+
+
+@pytest.mark.anyio
+async def test_the_calls_of_a_principal_are_counted_together_over_all_workers_and_a_killed_one(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    profile = tmp_path / "team.toml"
+    profile.write_text(
+        f'servers = ["openmanager-local"]\n[access]\ntokens = true\ncalls_per_minute = {CALLS_PER_MINUTE}\n'
+    )
+    home.mkdir()
+    kim, lee = (minted(home, "viewer", name)[1] for name in ("Kim", "Lee"))
+    with up(home, "--workers", "2", config=str(profile)) as running:
+        await until(lambda: len(running.workers()) == 2)
+        first, second = running.workers()
+        for worker in (first, second):  # both answer, and have built what they need
+            with only(running, worker):
+                await until(lambda: httpx2.get(f"{running.base}/healthz", timeout=20).status_code == 200)
+        calls = Caller(running, kim)
+        passed = calls.passed(*[first, second] * 8)
+        assert BURST <= passed <= calls.most() < 16
+        assert Caller(running, lee).passed(first, second) == 2
+        second.kill()
+        late: list[psutil.Process] = []
+        await until(
+            lambda: bool(late.extend(w for w in running.workers() if w.pid not in (first.pid, second.pid)) or late)
+        )
+        passed += calls.passed(*[late[0], first] * 8)
+        assert passed <= calls.most()
