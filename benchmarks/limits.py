@@ -1,4 +1,4 @@
-"""What it costs to count a principal's calls in one process, and together with other workers.
+"""What it costs to count a principal's calls and requests in one process, and together with other workers.
 
     PYTHONPATH=shared python benchmarks/limits.py
 
@@ -14,8 +14,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from openmanager_kit.access.places import OwnPlaces, Places
 from openmanager_kit.access.rates import Buckets, OwnBuckets, RateLimited, Rates
 from openmanager_kit.access.shared_buckets import SharedBuckets
+from openmanager_kit.access.shared_places import SharedPlaces
 
 BURST = 200_000
 
@@ -31,6 +33,18 @@ def hurry(buckets: Buckets) -> list[int]:
             took.append(time.perf_counter_ns() - begun)
     except RateLimited:
         return took
+
+
+def come_and_go(places: Places) -> list[int]:
+    """Take a place and give it back; gives the nanoseconds of both together."""
+    took: list[int] = []
+    for _ in range(BURST // 10):
+        begun = time.perf_counter_ns()
+        leave = places.take("kim", 64)
+        assert leave is not None
+        leave()
+        took.append(time.perf_counter_ns() - begun)
+    return took
 
 
 def main() -> None:
@@ -55,6 +69,11 @@ def main() -> None:
             took = [int(word) for one in crew for word in one.communicate()[0].split()]
             assert len(took) == BURST
             told(f"in a file of {count}", took, first)
+        first = told("place in process", come_and_go(OwnPlaces()), 0)
+        for count in (2, 8, 64):
+            told(
+                f"place, {count} workers", come_and_go(SharedPlaces(Path(folder) / f"places-{count}", 0, count)), first
+            )
 
 
 def told(what: str, took: list[int], first: float) -> float:
@@ -62,7 +81,7 @@ def told(what: str, took: list[int], first: float) -> float:
     took.sort()
     median = took[len(took) // 2] / 1000
     times = f"{median / first:5.1f} x" if first else ""
-    sys.stdout.write(f"{what:<16} median {median:6.2f} us   p99 {took[len(took) * 99 // 100] / 1000:7.2f} us {times}\n")
+    sys.stdout.write(f"{what:<17} median {median:6.2f} us   p99 {took[len(took) * 99 // 100] / 1000:7.2f} us {times}\n")
     return median
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,8 @@ def only(running: Up, chosen: psutil.Process) -> Iterator[None]:
     others = [worker for worker in running.workers() if worker.pid != chosen.pid]
     for worker in others:
         worker.send_signal(signal.SIGSTOP)
+        while worker.status() != psutil.STATUS_STOPPED:  # until then it may still take a connection, and keep it
+            time.sleep(0.001)
     try:
         yield
     finally:
@@ -80,11 +83,18 @@ class Caller:
             headers={"authorization": f"Bearer {token}", "accept": "application/json, text/event-stream"},
         )  # fmt: skip
 
-    def text(self, chosen: psutil.Process, tool: str = "list_metrics") -> str:
-        call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": {}}}
+    def ask(self) -> httpx2.Response:
+        """Call whoever answers."""
+        call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "list_metrics", "arguments": {}}}
         self._http.headers["connection"] = "close"  # the next call is for another worker
+        return self._http.post(f"{self._running.base}/openmanager-local/mcp", json=call)
+
+    def reply(self, chosen: psutil.Process) -> httpx2.Response:
         with only(self._running, chosen):
-            reply = self._http.post(f"{self._running.base}/openmanager-local/mcp", json=call)
+            return self.ask()
+
+    def text(self, chosen: psutil.Process) -> str:
+        reply = self.reply(chosen)
         assert reply.status_code == 200, reply.text
         return reply.text
 
@@ -100,21 +110,29 @@ class Caller:
         return BURST + math.ceil((time.monotonic() - self._begun_s) * CALLS_PER_MINUTE / 60)
 
 
+def team(folder: Path, access: str) -> tuple[Path, str]:
+    """A folder of state and a profile with access settings."""
+    profile = folder / "team.toml"
+    profile.write_text(f'servers = ["openmanager-local"]\n[access]\ntokens = true\n{access}\n')
+    (folder / "home").mkdir()
+    return folder / "home", str(profile)
+
+
+async def both(running: Up) -> list[psutil.Process]:
+    """Wait until two workers answer."""
+    await until(lambda: len(running.workers()) == 2)
+    for worker in running.workers():
+        with only(running, worker):
+            await until(lambda: running.get("/healthz").status_code == 200)
+    return running.workers()
+
+
 @pytest.mark.anyio
 async def test_the_calls_of_a_principal_are_counted_together_over_all_workers_and_a_killed_one(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    profile = tmp_path / "team.toml"
-    profile.write_text(
-        f'servers = ["openmanager-local"]\n[access]\ntokens = true\ncalls_per_minute = {CALLS_PER_MINUTE}\n'
-    )
-    home.mkdir()
+    home, profile = team(tmp_path, f"calls_per_minute = {CALLS_PER_MINUTE}")
     kim, lee = (minted(home, "viewer", name)[1] for name in ("Kim", "Lee"))
-    with up(home, "--workers", "2", config=str(profile)) as running:
-        await until(lambda: len(running.workers()) == 2)
-        first, second = running.workers()
-        for worker in (first, second):  # both answer, and have built what they need
-            with only(running, worker):
-                await until(lambda: httpx2.get(f"{running.base}/healthz", timeout=20).status_code == 200)
+    with up(home, "--workers", "2", config=profile) as running:
+        first, second = await both(running)
         calls = Caller(running, kim)
         passed = calls.passed(*[first, second] * 8)
         assert BURST <= passed <= calls.most() < 16
@@ -126,3 +144,34 @@ async def test_the_calls_of_a_principal_are_counted_together_over_all_workers_an
         )
         passed += calls.passed(*[late[0], first] * 8)
         assert passed <= calls.most()
+
+
+def half_asked(running: Up, token: str) -> socket.socket:
+    """A request whose body does not come: it is in progress until its connection ends."""
+    host, _, port = running.base.removeprefix("http://").rpartition(":")
+    connection = socket.create_connection((host, int(port)), timeout=20)
+    head = f"POST /openmanager-local/mcp HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n"
+    connection.sendall(f"{head}Content-Length: 99\r\n\r\n{{".encode())
+    return connection
+
+
+@pytest.mark.anyio
+async def test_requests_in_progress_are_counted_together_and_those_of_a_killed_worker_no_longer(tmp_path: Path) -> None:
+    home, profile = team(tmp_path, "requests = 2")
+    kim, lee = (minted(home, "viewer", name)[1] for name in ("Kim", "Lee"))
+    with up(home, "--workers", "2", config=profile) as running, contextlib.ExitStack() as stack:
+        first, second = await both(running)
+        calls = Caller(running, kim)
+        assert [calls.reply(worker).status_code for worker in (first, second)] == [200, 200]
+        with only(running, first):
+            # A call's place is given back only after its answer: what comes right behind it may be refused.
+            def full() -> bool:
+                stack.enter_context(half_asked(running, kim))
+                return all(calls.ask().status_code == 429 for _ in range(3))
+
+            await until(full)
+        assert calls.reply(second).status_code == 429
+        assert Caller(running, lee).reply(second).status_code == 200
+        first.kill()
+        first.wait(10)
+        assert calls.reply(second).status_code == 200

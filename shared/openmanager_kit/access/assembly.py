@@ -12,6 +12,7 @@ from openmanager_kit.access.crew import Crew
 from openmanager_kit.access.entrance import Entrance
 from openmanager_kit.access.gate import Gate, may_see
 from openmanager_kit.access.oauth import IssuerTokens
+from openmanager_kit.access.places import OwnPlaces, Places
 from openmanager_kit.access.rates import Buckets, OwnBuckets, Rates
 from openmanager_kit.access.tokens import TokenStore
 from openmanager_kit.access.verifying import AnyOf, OwnTokens, SharedToken, Verifier
@@ -86,7 +87,7 @@ class Access:
         said = self.settings
         return Entrance(
             self.verifier, endpoints=endpoints, issuer=said.issuer, audience=said.audience, requests=said.requests,
-            tls=tls,
+            places=self._places(), tls=tls,
         )  # fmt: skip
 
     def _rates(self, name: str, per_minute: int) -> Rates:
@@ -99,6 +100,16 @@ class Access:
             except StorageUnavailable as exc:
                 _log.warning("each worker counts alone: %s", exc)
         return Rates(per_minute, burst=max(1, per_minute * _BURST_S // 60), buckets=buckets)
+
+    def _places(self) -> Places:
+        if self.crew is not None:
+            from openmanager_kit.access.shared_places import SharedPlaces
+
+            try:
+                return SharedPlaces(self.crew.folder / "requests", self.crew.number, self.crew.workers)
+            except StorageUnavailable as exc:
+                _log.warning("each worker counts alone: %s", exc)
+        return OwnPlaces()
 
     async def aclose(self) -> None:
         """Write down what is left to write."""
