@@ -14,6 +14,7 @@ from typing import Any
 import anyio
 import anyio.to_thread
 from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
 from openmanager_core.errors import FleetError
 from openmanager_kit.access.entrance import Entrance, Refusal, bearer
@@ -217,7 +218,10 @@ class Guard:
             await _answer(send, 400, "Parse error: an object names a key twice", code=-32700)
             return
         gone = scope.get(GONE)
-        if gone is None or any(word in body for word in _TOLD_MEANWHILE):
+        in_session = not self._post_only and not is_modern(scope)
+        # Where there are sessions, who leaves has cancelled nothing: a client may hang up as soon as it has read its
+        # answer, and were the request that opens a session cancelled at its very end, the session would be gone.
+        if gone is None or in_session or any(word in body for word in _TOLD_MEANWHILE):
             await self._app(scope, _replay(body, receive), send)
             return
         scope[QUICK] = True
@@ -244,6 +248,14 @@ class Guard:
 _CLOSE = [(b"connection", b"close")]
 _TOLD_MEANWHILE = (b"progressToken", b"logLevel", b"subscriptions/listen")
 """A body without these words wants nothing but its answer."""
+
+
+def is_modern(scope: Scope) -> bool:
+    """Tell whether a request is of a protocol version without sessions."""
+    return any(
+        name == b"mcp-protocol-version" and value.decode("latin-1") not in HANDSHAKE_PROTOCOL_VERSIONS
+        for name, value in scope["headers"]
+    )
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -21,7 +21,6 @@ import anyio
 from mcp.server.mcpserver import MCPServer
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
-from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from starlette.applications import Starlette
 
 from openmanager_core.errors import ConfigError
@@ -36,6 +35,7 @@ from openmanager_kit.hosting.guard import (
     Receive,
     Scope,
     Send,
+    is_modern,
     loopback_hosts,
     loopback_origins,
 )
@@ -118,7 +118,7 @@ class _Choice:
         self._plain: StreamableHTTPSessionManager | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not (scope.get(QUICK) and _is_modern(scope)):
+        if not (scope.get(QUICK) and is_modern(scope)):
             await self._usual(scope, receive, send)
             return
         found = self._short.call_of(scope) if self._short is not None else None
@@ -156,13 +156,6 @@ def _completing(pieces: Pieces, send: Send, learn: Callable[[int, bytes], None] 
         await send({**message, "body": body})
 
     return complete
-
-
-def _is_modern(scope: Scope) -> bool:
-    return any(
-        name == b"mcp-protocol-version" and value.decode("latin-1") not in HANDSHAKE_PROTOCOL_VERSIONS
-        for name, value in scope["headers"]
-    )
 
 
 def guarded(
