@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -19,7 +20,8 @@ from openmanager_local.asking_voice import Voice
 _MOST_ROWS = 20
 _MOST_SERVERS = 500
 _MOST_SHOWN = 5
-_EXPLAINED = ("fleet_overview", "find_anomalies", "find_root_cause")
+_COMMON = ("engine: ", "cache: ")
+"""Lines of a trail that are the same for every analysis of one question: told once, at its end."""
 
 
 @dataclass(slots=True)
@@ -54,7 +56,7 @@ class Run:
         """Call one of the server's analyses, and note the call as a model would write it."""
         name = tool.__name__
         self.calls.append(f"{name}({', '.join(f'{k}={_short(v)}' for k, v in arguments.items())})")
-        if self.explain and name in _EXPLAINED:
+        if self.explain and "explain" in inspect.signature(tool).parameters:
             arguments["explain"] = True
         checkpoint(0.02, f"{name}: started")
         made = await tool(self.analyst, **arguments)
@@ -65,7 +67,8 @@ class Run:
             if getattr(made, key, None) not in (None, "", [])
         ]  # fmt: skip
         self.trail.append(f"{name}: {'; '.join(facts) or 'done'}")
-        self.trail += [f"{name}: {text}" for text in getattr(made, "trail", [])]
+        lines = [text for text in getattr(made, "trail", []) if not text.startswith(_COMMON)]
+        self.trail += [f"{name}: {text}" for text in lines]
         checkpoint(0.95, f"{name}: {facts[-1] if facts else 'done'}")
         return made
 

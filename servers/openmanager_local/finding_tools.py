@@ -41,9 +41,12 @@ from openmanager_local.parameters import (
     TypeName,
 )
 from openmanager_local.survey import survey
-from openmanager_local.trail import trail_of
+from openmanager_local.trail import trail, trail_of
+from openmanager_local.trail_steps import correlation_steps, difference_steps, pattern_steps
 from openmanager_local.words import change_text, span_text
 
+_Q = 0.05
+"""False-discovery rate of correlations."""
 _LEVELS = {name: rank for rank, name in enumerate(SEVERITIES)}
 
 
@@ -79,7 +82,7 @@ async def find_anomalies(
         seen.problems.append(f"{quiet} findings are left out: false alarms put them under {min_sigma:g} sigma")
     of_page = {f.id for f in found}
     belonging = [f"{i.id}: {i.title} ({i.state})" for i in seen.incidents if of_page & set(i.finding_ids)]
-    trail = await trail_of(analyst, seen, min_sigma=min_sigma) if explain else []
+    shown = await trail_of(analyst, seen, min_sigma=min_sigma) if explain else []
     return paged(
         found,
         lambda part, total, after: AnomaliesAnswer(
@@ -91,7 +94,7 @@ async def find_anomalies(
             explanation="" if part else _why_no_anomaly(seen.screened_series, min_sigma, severity),
             incidents=belonging[:5],
             problems=seen.problems[:10],
-            trail=trail,
+            trail=shown,
             next_cursor=after,
         ),
         limit=limit,
@@ -118,6 +121,7 @@ async def find_patterns(
     cluster: Cluster = "",
     start: Start = "now-24h",
     end: End = "now",
+    explain: Explain = False,
     limit: Limit = 20,
     cursor: Cursor = "",
     max_chars: MaxChars = 10_000,
@@ -130,6 +134,7 @@ async def find_patterns(
     readings = await analyst.read_all([metric], window, await scope(analyst, servers, cluster))
     panel = readings.panels.get(metric)
     patterns = await offload(find, panel, await analyst.fleet()) if panel is not None else []
+    shown = await trail(analyst, pattern_steps(panel, patterns), (window, readings)) if explain else []
     return paged(
         patterns,
         lambda part, total, after: PatternsAnswer(
@@ -154,6 +159,7 @@ async def find_patterns(
             if part
             else "No pattern is stronger than chance here. Try: a longer window, at least two periods long.",
             problems=readings.problems[:5],
+            trail=shown,
             next_cursor=after,
         ),
         limit=limit,
@@ -173,11 +179,12 @@ async def correlate_metrics(
     end: End = "now",
     max_lag: Annotated[str, Field(description="Largest lag, e.g. 5m")] = "5m",
     min_abs_r: Annotated[float, Field(ge=0, le=1, description="Least |r|")] = 0.5,
+    explain: Explain = False,
     limit: Limit = 20,
     cursor: Cursor = "",
     max_chars: MaxChars = 10_000,
 ) -> CorrelationsAnswer:
-    """Series that move together, with the lag, corrected for autocorrelation and for how many pairs were tested."""
+    """Series that move together, with the lag, corrected for autocorrelation and for the pairs tested."""
     from openmanager_core.analysis.correlation import correlate
 
     names = await analyst.metrics(list(dict.fromkeys([metric, *(against or [metric])])))
@@ -196,8 +203,9 @@ async def correlate_metrics(
     readings = await analyst.read_all(names, window, hosts)
     checkpoint(0.7, "correlating")
     result = await offload(
-        correlate, list(readings.panels.values()), target=target, max_lag_s=lag_s, min_abs_r=min_abs_r, top=200
+        correlate, list(readings.panels.values()), target=target, max_lag_s=lag_s, min_abs_r=min_abs_r, q=_Q, top=200
     )
+    shown = await trail(analyst, correlation_steps(result, min_abs_r, _Q), (window, readings)) if explain else []
     return paged(
         result.pairs,
         lambda part, total, after: CorrelationsAnswer(
@@ -220,6 +228,7 @@ async def correlate_metrics(
             ],
             explanation=result.explanation,
             problems=readings.problems[:5],
+            trail=shown,
             next_cursor=after,
         ),
         limit=limit,
@@ -231,7 +240,7 @@ async def correlate_metrics(
 
 async def find_root_cause(
     analyst: Bench,
-    target: Annotated[str, Field(description="Server or cluster in trouble; empty: the fleet")] = "",
+    target: Annotated[str, Field(description="Server or cluster; empty: all")] = "",
     start: Start = "now-1h",
     end: End = "now",
     limit: Annotated[int, Field(ge=1, le=20, description="Most causes")] = 5,
@@ -290,11 +299,13 @@ async def compare_windows(
     before_end: End = "now-1h",
     start: Start = "now-1h",
     end: End = "now",
+    explain: Explain = False,
     limit: Limit = 20,
     cursor: Cursor = "",
     max_chars: MaxChars = 10_000,
 ) -> DifferencesAnswer:
     """What changed between two windows, per server and metric, tested and corrected for the number of series."""
+    from openmanager_core.analysis.compare import FALSE_DISCOVERY_RATE, corrected
     from openmanager_core.analysis.compare import compare_windows as compare
 
     names = list(await analyst.metrics(metrics))
@@ -310,8 +321,12 @@ async def compare_windows(
     for name in before.panels:
         if name in after.panels:
             differences += await offload(compare, before.panels[name], after.panels[name])
-    differences.sort(key=lambda d: (not d.changed, -abs(d.effect_sigma), d.host, d.metric))
+    differences = corrected(differences)
     shown = [d for d in differences if d.changed]
+    way: list[str] = []
+    if explain:
+        steps = difference_steps(differences, sum(len(p.hosts) for p in before.panels.values()), FALSE_DISCOVERY_RATE)
+        way = await trail(analyst, steps, (before_window, before), (after_window, after))
     return paged(
         shown,
         lambda part, total, following: DifferencesAnswer(
@@ -335,6 +350,7 @@ async def compare_windows(
             ],
             explanation="" if part else f"None of {len(differences)} series changed by more than chance explains.",
             problems=[*before.problems, *after.problems][:5],
+            trail=way,
             next_cursor=following,
         ),
         limit=limit,

@@ -38,7 +38,7 @@ class Survey:
     """What one look found, and the incidents that it belongs to."""
 
     window: Window
-    panels: dict[str, Panel]
+    readings: Readings
     findings: tuple[Finding, ...]
     causes: tuple[Cause, ...]
     servers: dict[str, Health]
@@ -126,7 +126,7 @@ async def survey(
     problems = [*(ranking.problems if ranking else ()), *readings.problems, *seen.problems, too_little, not_kept]
     return Survey(
         window=window,
-        panels=readings.panels,
+        readings=readings,
         findings=tuple(findings),
         causes=seen.causes,
         servers=health[0],

@@ -36,6 +36,8 @@ class Tool:
     shared
         Whether equal calls may get one answer, a few seconds old at most; see `sharing`. Its answer may depend on
         nothing but its arguments, the server's state, and the ``moment()`` that the state gives.
+    brief
+        Whether the list leaves out defaults that are empty or off, which go without saying; see `briefly`.
     """
 
     fn: Callable[..., Any]
@@ -51,6 +53,7 @@ class Tool:
     configures: bool = False
     meta: dict[str, Any] | None = field(default=None, hash=False, compare=False)
     shared: bool = False
+    brief: bool = False
 
     def __post_init__(self) -> None:
         if self.deadline_s <= 0:
@@ -59,6 +62,10 @@ class Tool:
     def formerly(self, *names: str) -> Tool:
         """Make the same tool answer to its former names too."""
         return replace(self, aliases=(*self.aliases, *names))
+
+    def briefly(self) -> Tool:
+        """Make the same tool take fewer bytes in the list, without defaults that are empty or off."""
+        return replace(self, brief=True)
 
     def shown_by(self, uri: str) -> Tool:
         """Let hosts that draw pages draw this tool's answers with the page at ``uri``; see `apps.pages`.

@@ -189,3 +189,15 @@ def test_any_panel_gives_finite_answers(seed: int, rows: int, n: int, share: flo
         assert np.isfinite([pair.r, pair.lag_s, pair.n_effective, pair.p_value, pair.q_value]).all()
         assert -1 <= pair.r <= 1
     assert found.explanation
+
+
+def test_what_was_tried_is_told_with_what_came_of_it() -> None:
+    x = ar1(0.3, 30, 400, 4)
+    x[1] = 0.9 * np.roll(x[0], 3) + 0.2 * x[1]
+    x[2] = 0.0
+    found = correlate([panel(x)], max_lag_s=300.0, min_abs_r=0.15)
+    tried = found.tried
+    assert (tried.series, tried.instants, tried.lags, found.tested_pairs) == (29, 400, 11, 29 * 28 // 2)
+    assert tried.reached > tried.significant == len(found.pairs) >= 1
+    assert 100 < tried.median_n_effective <= 400
+    assert correlate([panel(x)], min_abs_r=1.0).tried.reached == 0

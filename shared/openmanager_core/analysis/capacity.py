@@ -52,6 +52,8 @@ class ClusterCapacity:
     servers_needed
         Members that keep the peak of window and horizon under the limit, at least the scaling policy's
         minimum. The present number where more servers do not help.
+    method
+        How its future was found; empty where it is too far from its limit, or has too few readings, to be forecast.
     """
 
     cluster: str
@@ -68,6 +70,7 @@ class ClusterCapacity:
     servers_needed: int
     confidence: float
     summary: str
+    method: str = ""
 
 
 def capacity_outlook(
@@ -290,6 +293,7 @@ class _Resource:
             servers_needed=wanted,
             confidence=confidence,
             summary=" ".join(self._sentences(used, peak, times, wanted, helps, readings)),
+            method=ahead.method if ahead else "",
         )
 
     def _ahead_peak(self, ahead: SeriesForecast | None) -> float:

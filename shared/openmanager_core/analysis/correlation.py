@@ -68,12 +68,41 @@ class Correlation:
 
 
 @dataclass(frozen=True, slots=True)
+class Tried:
+    """What a correlation went through before it said anything.
+
+    Attributes
+    ----------
+    series
+        That move and have enough readings.
+    instants
+        Common to all of them.
+    lags
+        Tried for each pair; p-values are multiplied by it.
+    reached
+        Pairs that reach the least |r|.
+    significant
+        Pairs among those at the false-discovery rate asked for.
+    median_n_effective
+        Independent readings that the median pair among those that reach it is worth; 0 if there is none.
+    """
+
+    series: int = 0
+    instants: int = 0
+    lags: int = 0
+    reached: int = 0
+    significant: int = 0
+    median_n_effective: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class CorrelationResult:
-    """Strongest pairs first, how many were tested, and what was left out or why there is nothing."""
+    """Strongest pairs first, how many were tested, what was left out or why there is nothing, and how it was found."""
 
     pairs: tuple[Correlation, ...]
     tested_pairs: int
     explanation: str
+    tried: Tried = Tried()
 
 
 def correlate(
@@ -133,9 +162,11 @@ def correlate(
         everything = {(h, p.metric) for p in panels for h in p.hosts}
         if target not in everything:
             raise NotFound.named("series", "/".join(target), ["/".join(s) for s in everything])
-        return CorrelationResult((), 0, f"{target[1]} on {target[0]} does not move or has too few readings.{left_out}")
+        said = f"{target[1]} on {target[0]} does not move or has too few readings.{left_out}"
+        return CorrelationResult((), 0, said, Tried(len(data.names), length))
     if len(data.names) < 2:
-        return CorrelationResult((), 0, f"Fewer than two series move in this window.{left_out}")
+        said = f"Fewer than two series move in this window.{left_out}"
+        return CorrelationResult((), 0, said, Tried(len(data.names), length))
     if target is not None:
         lags = np.arange(-reach, reach + 1)
         a, b, lag, r = _one_against_all(data, data.names.index(target), lags, min_abs_r)
@@ -153,7 +184,8 @@ def correlate(
         a, b, lag, r = _all_pairs(data, lags, min_abs_r, reach)
         tested, tried = len(data.names) * (len(data.names) - 1) // 2, 2 * reach + 1
     if not len(r):
-        return CorrelationResult((), tested, f"None of {tested} pairs reaches |r| {min_abs_r:g}.{note}{left_out}")
+        said = f"None of {tested} pairs reaches |r| {min_abs_r:g}.{note}{left_out}"
+        return CorrelationResult((), tested, said, Tried(len(data.names), length, tried))
     n_eff = _effective(data, a, b, lag)
     p = np.minimum(1.0, two_sided_p(r, n_eff) * tried)
     q_value = false_discovery(p, tested)
@@ -181,7 +213,8 @@ def correlate(
     else:
         text = f"{len(kept)} of {tested} pairs move together at a false-discovery rate of {q:g}."
         text += f" The {len(pairs)} strongest are told." if len(kept) > len(pairs) else ""
-    return CorrelationResult(pairs, tested, text + note + left_out)
+    way = Tried(len(data.names), length, tried, len(r), len(kept), float(np.median(n_eff)))
+    return CorrelationResult(pairs, tested, text + note + left_out, way)
 
 
 def _check(max_lag_s: float, min_abs_r: float, q: float, top: int) -> None:
