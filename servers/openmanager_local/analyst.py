@@ -294,14 +294,18 @@ class Analyst:
         found: dict[str, tuple[Panel, list[str], float]] = {}
         failures: list[FleetError] = []
         limiter = anyio.Semaphore(_READS_AT_ONCE)
+        wanted, readings = sum(bool(types & set(catalog.metric(name).types)) for name in metrics), 0
 
         async def one(name: str, rows: list[str] | None) -> None:
+            nonlocal readings
             async with limiter:
                 try:
                     found[name] = await self.read(name, window, rows)
                 except FleetError as exc:
                     failures.append(exc)
-                checkpoint(0.6 * len(found) / max(1, len(metrics)), f"read {name}")
+                readings += found[name][0].values.size if name in found else 0
+                done = len(found) + len(failures)
+                checkpoint(done / max(1, wanted), f"reading: {done} of {wanted} metrics, {readings:,} readings so far")
 
         async with anyio.create_task_group() as tasks:
             for name in metrics:

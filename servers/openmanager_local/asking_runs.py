@@ -10,7 +10,7 @@ from typing import Any
 
 from openmanager_core.errors import FleetError
 from openmanager_core.fleet import Fleet
-from openmanager_core.job import checkpoint
+from openmanager_core.job import checkpoint, part
 from openmanager_core.knowledge.asking import Plan
 from openmanager_core.text import ident
 from openmanager_core.timespan import iso
@@ -58,8 +58,10 @@ class Run:
         self.calls.append(f"{name}({', '.join(f'{k}={_short(v)}' for k, v in arguments.items())})")
         if self.explain and "explain" in inspect.signature(tool).parameters:
             arguments["explain"] = True
-        checkpoint(0.02, f"{name}: started")
-        made = await tool(self.analyst, **arguments)
+        # How many calls there will be is not known before they are made: each takes half of what is left.
+        with part(1 - 0.5 ** (len(self.calls) - 1), 1 - 0.5 ** len(self.calls)):
+            checkpoint(0.02, f"{name}: started")
+            made = await tool(self.analyst, **arguments)
         self.problems += [text for text in getattr(made, "problems", []) if text not in self.problems]
         facts = [
             f"{key}: {getattr(made, key)}"
@@ -69,7 +71,7 @@ class Run:
         self.trail.append(f"{name}: {'; '.join(facts) or 'done'}")
         lines = [text for text in getattr(made, "trail", []) if not text.startswith(_COMMON)]
         self.trail += [f"{name}: {text}" for text in lines]
-        checkpoint(0.95, f"{name}: {facts[-1] if facts else 'done'}")
+        checkpoint(1 - 0.5 ** len(self.calls), f"{name}: {facts[-1] if facts else 'done'}")
         return made
 
     def window(self, default: str = "now-1h") -> dict[str, str]:

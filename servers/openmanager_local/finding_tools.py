@@ -9,7 +9,7 @@ from pydantic import Field
 from openmanager_core import catalog
 from openmanager_core.errors import InvalidRequest
 from openmanager_core.findings import SEVERITIES, Finding
-from openmanager_core.job import checkpoint, offload
+from openmanager_core.job import checkpoint, offload, part
 from openmanager_core.text import ident
 from openmanager_core.timespan import iso, parse_duration
 from openmanager_kit.answers import paged
@@ -131,9 +131,11 @@ async def find_patterns(
 
     await analyst.metrics([metric])
     window = await analyst.window(start, end, points=720)
-    readings = await analyst.read_all([metric], window, await scope(analyst, servers, cluster))
+    with part(0.0, 0.2):
+        readings = await analyst.read_all([metric], window, await scope(analyst, servers, cluster))
     panel = readings.panels.get(metric)
-    patterns = await offload(find, panel, await analyst.fleet()) if panel is not None else []
+    with part(0.2, 1.0):
+        patterns = await offload(find, panel, await analyst.fleet()) if panel is not None else []
     shown = await trail(analyst, pattern_steps(panel, patterns), (window, readings)) if explain else []
     return paged(
         patterns,
@@ -200,11 +202,11 @@ async def correlate_metrics(
     if server:
         target = ((await analyst.fleet()).server(server).id, metric)
         hosts = None if hosts is None else list(dict.fromkeys([target[0], *hosts]))
-    readings = await analyst.read_all(names, window, hosts)
-    checkpoint(0.7, "correlating")
-    result = await offload(
-        correlate, list(readings.panels.values()), target=target, max_lag_s=lag_s, min_abs_r=min_abs_r, q=_Q, top=200
-    )
+    with part(0.0, 0.4):
+        readings = await analyst.read_all(names, window, hosts)
+    panels = list(readings.panels.values())
+    with part(0.4, 1.0):
+        result = await offload(correlate, panels, target=target, max_lag_s=lag_s, min_abs_r=min_abs_r, q=_Q, top=200)
     shown = await trail(analyst, correlation_steps(result, min_abs_r, _Q), (window, readings)) if explain else []
     return paged(
         result.pairs,
@@ -315,12 +317,17 @@ async def compare_windows(
         names = [name for name in names if name in catalog.SCREENED]
     after_window = await analyst.window(start, end)
     before_window = await analyst.window(before_start, before_end, after_window.step_s)
-    before = await analyst.read_all(names, before_window, hosts)
-    after = await analyst.read_all(names, after_window, hosts)
+    with part(0.0, 0.3):
+        before = await analyst.read_all(names, before_window, hosts)
+    with part(0.3, 0.6):
+        after = await analyst.read_all(names, after_window, hosts)
     differences = []
-    for name in before.panels:
-        if name in after.panels:
-            differences += await offload(compare, before.panels[name], after.panels[name])
+    both = [name for name in before.panels if name in after.panels]
+    for k, name in enumerate(both):
+        differs = sum(d.changed for d in differences)
+        note = f"comparing: {k} of {len(both)} metrics, {differs:,} of {len(differences):,} series changed so far"
+        checkpoint(0.6 + 0.4 * k / len(both), note)
+        differences += await offload(compare, before.panels[name], after.panels[name])
     differences = corrected(differences)
     shown = [d for d in differences if d.changed]
     way: list[str] = []

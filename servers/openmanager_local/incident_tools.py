@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from openmanager_core.catalog import FaultKind
-from openmanager_core.job import checkpoint, offload
+from openmanager_core.job import checkpoint, offload, part
 from openmanager_core.text import ident, visible
 from openmanager_core.timespan import iso, parse_duration, span
 from openmanager_kit.answers import paged
@@ -51,8 +51,9 @@ async def recommend_actions(
     fleet = await analyst.fleet()
     if cluster:
         fleet.cluster(cluster)
-    seen = await survey(analyst, window)
-    checkpoint(0.9, "recommending")
+    with part(0.0, 0.95):
+        seen = await survey(analyst, window)
+    checkpoint(0.95, f"recommending for {len(seen.causes)} causes and {len(seen.findings)} findings")
     every = await offload(recommend, seen.findings, seen.causes, seen.servers, fleet)
     actions = every
     if cluster:

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from openmanager_core import catalog
 from openmanager_core.errors import InsufficientData, InvalidRequest
-from openmanager_core.job import checkpoint, offload
+from openmanager_core.job import checkpoint, offload, part
 from openmanager_core.text import ident
 from openmanager_core.timespan import iso, parse_duration
 from openmanager_kit.answers import paged
@@ -160,11 +160,12 @@ async def forecast_metric(
             f"horizon must be at most four times the history, {4 * window.duration_s:.0f} s, got {ahead_s:.0f} s",
             hint="a longer history",
         )
-    readings = await analyst.read_all([metric], window, [host])
+    with part(0.0, 0.5):
+        readings = await analyst.read_all([metric], window, [host])
     panel = readings.panels.get(metric)
     if panel is None:
         raise InvalidRequest(f"{ident(host)} has no {metric}", hint="list_metrics with this server")
-    checkpoint(0.5, "forecasting")
+    checkpoint(0.5, f"forecasting {metric} from {panel.values.size:,} readings")
     limit = threshold or usual_limit(row)
     made = await offload(forecast_series, panel.times_s, panel.values[0], row, host, ahead_s, limit)
     every = max(1, math.ceil(len(made.times_s) / _SHOWN_STEPS))
@@ -228,15 +229,16 @@ async def capacity_outlook(
     count = len(hosts) if hosts is not None else len(fleet.servers)
     points = max(96, min(720, 2_000_000 // max(1, count)))
     window = await analyst.window(f"now-{back_s:.0f}s", "now", points=points)
-    readings = await analyst.read_all([name for name in LIMITS if name in have], window, hosts)
+    with part(0.0, 0.5):
+        readings = await analyst.read_all([name for name in LIMITS if name in have], window, hosts)
     if not readings.panels:
         raise InsufficientData(
             "no resource metric has readings in this history", hint="a history that the source covers"
         )
-    checkpoint(0.7, "forecasting")
-    found = await offload(
-        outlook, readings.panels, fleet, ahead_s, growth_ratio=growth_ratio, lost_servers=lost_servers
-    )
+    with part(0.5, 1.0):
+        found = await offload(
+            outlook, readings.panels, fleet, ahead_s, growth_ratio=growth_ratio, lost_servers=lost_servers
+        )
     rows = [c for c in found if not cluster or c.cluster == cluster]
     shown = await trail(analyst, capacity_steps(rows, LIMITS), (window, readings)) if explain else []
     return paged(

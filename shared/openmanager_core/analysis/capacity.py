@@ -125,8 +125,10 @@ def capacity_outlook(
     case = _Case(horizon_s, growth_ratio, lost_servers)
     for k, cluster in enumerate(clusters):
         cpu = _members(panels.get("cpu_busy_ratio"), cluster)
+        ending = sum(found.exhausted_at_s is not None for found in outlook)
+        note = f"capacity: {k:,} of {len(clusters):,} clusters, {ending:,} resources reach their limit so far"
         for meta in wanted:
-            checkpoint(k / len(clusters), "capacity of clusters")
+            checkpoint(k / len(clusters), note)
             members = _members(panels[meta.name], cluster)
             if members is not None:
                 times = panels[meta.name].times_s

@@ -105,7 +105,8 @@ def find_patterns(panel: Panel, fleet: Fleet) -> list[Pattern]:
     meta = metric(panel.metric)
     found: list[Pattern] = []
     for row, host in enumerate(panel.hosts):
-        checkpoint(row / len(panel.hosts), f"patterns of {panel.metric}")
+        note = f"patterns of {panel.metric}: {row:,} of {len(panel.hosts):,} series, {len(found):,} found so far"
+        checkpoint(row / len(panel.hosts), note)
         raw = np.asarray(panel.values[row], dtype=np.float64)
         if not _enough(raw):
             continue
