@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
@@ -44,6 +44,9 @@ from openmanager_local.survey import survey
 from openmanager_local.trail import trail, trail_of
 from openmanager_local.trail_steps import correlation_steps, difference_steps, pattern_steps
 from openmanager_local.words import change_text, span_text
+
+if TYPE_CHECKING:
+    from openmanager_core.analysis.compare import WindowDifference
 
 _Q = 0.05
 """False-discovery rate of correlations."""
@@ -321,7 +324,7 @@ async def compare_windows(
         before = await analyst.read_all(names, before_window, hosts)
     with part(0.3, 0.6):
         after = await analyst.read_all(names, after_window, hosts)
-    differences = []
+    differences: list[WindowDifference] = []
     both = [name for name in before.panels if name in after.panels]
     for k, name in enumerate(both):
         differs = sum(d.changed for d in differences)
