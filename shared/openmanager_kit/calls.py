@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from openmanager_core.errors import DeadlineExceeded, FleetError, SourceUnavailable
 from openmanager_core.job import Job, current_job, offload, use_threads
+from openmanager_kit import freshness
 from openmanager_kit.answers import Answer
 from openmanager_kit.arguments import Arguments
 from openmanager_kit.earlier import Earlier
@@ -23,7 +24,7 @@ from openmanager_kit.injection import Injection
 from openmanager_kit.limits import Limits
 from openmanager_kit.plain import PlainResult
 from openmanager_kit.progress import Progress
-from openmanager_kit.schemas import Schema, outline
+from openmanager_kit.schemas import Schema, brief, outline
 from openmanager_kit.sharing import Sharing
 from openmanager_kit.tools import Tool, state_of
 from openmanager_kit.turns import Turns
@@ -80,7 +81,7 @@ class BoundTool:
     @cached_property
     def input_schema(self) -> Schema:
         """The schema in the list."""
-        return self.arguments.schema
+        return brief(self.arguments.schema) if self.tool.brief else self.arguments.schema
 
     @cached_property
     def listed(self) -> ListedTool:
@@ -126,9 +127,10 @@ class BoundTool:
         """
         asked = repr(sorted(kwargs.items())) if sharing is not None else ""
         if sharing is not None and (known := getattr(state_of(ctx), "known_moment", None)) is not None:
-            kept = sharing.kept((self.tool.name, known(), asked))
+            key = (self.tool.name, known(), asked)
+            kept = sharing.kept(key)
             if kept is not None:
-                return kept
+                return freshness.told(kept, freshness.as_kept(sharing.standing(key)))
         progress = Progress(ctx.report_progress)
         report = progress.report if _is_request(ctx) else None
         use_threads(threads)
@@ -146,9 +148,11 @@ class BoundTool:
             with turns.deadlines.within(self.tool.deadline_s):
                 if sharing is None:
                     return await work()
-                result = await sharing.get((self.tool.name, await _moment(ctx), asked), work, report)
+                key = (self.tool.name, await _moment(ctx), asked)
+                found = sharing.standing(key)
+                result = await sharing.get(key, work, report)
                 self.earlier.keep(asked, result)
-                return result
+                return freshness.told(result, freshness.as_given(found, sharing.standing(key)))
         except SourceUnavailable as exc:
             earlier = self.earlier.instead(asked, exc) if sharing is not None else None
             if earlier is None:

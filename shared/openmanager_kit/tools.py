@@ -39,6 +39,8 @@ class Tool:
     asks_nothing
         Whether all it needs of its client are the arguments: it asks no question, wants no roots, writes no log. Its
         calls may then take the short way of `hosting.shortcut`. What is `shared` asks nothing either.
+    brief
+        Whether the list leaves out defaults that are empty or off, which go without saying; see `briefly`.
     """
 
     fn: Callable[..., Any]
@@ -55,6 +57,7 @@ class Tool:
     meta: dict[str, Any] | None = field(default=None, hash=False, compare=False)
     shared: bool = False
     asks_nothing: bool = False
+    brief: bool = False
 
     def __post_init__(self) -> None:
         if self.deadline_s <= 0:
@@ -63,6 +66,10 @@ class Tool:
     def formerly(self, *names: str) -> Tool:
         """Make the same tool answer to its former names too."""
         return replace(self, aliases=(*self.aliases, *names))
+
+    def briefly(self) -> Tool:
+        """Make the same tool take fewer bytes in the list, without defaults that are empty or off."""
+        return replace(self, brief=True)
 
     def shown_by(self, uri: str) -> Tool:
         """Let hosts that draw pages draw this tool's answers with the page at ``uri``; see `apps.pages`.

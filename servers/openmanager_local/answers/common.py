@@ -196,6 +196,11 @@ def notes(problems: list[str], most: int = 5) -> str:
     return block("Data problems", lines)
 
 
+def trail_block(trail: list[str]) -> str:
+    """How the answer was found, if that was asked for."""
+    return block("Trail", [f"- {text}" for text in trail])
+
+
 def more(next_cursor: str | None) -> str:
     """How to go on, if there is more."""
     return f"More: call again with the same arguments and cursor={next_cursor}" if next_cursor else ""

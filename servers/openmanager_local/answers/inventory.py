@@ -6,7 +6,7 @@ from pydantic import Field
 
 from openmanager_core.text import ident
 from openmanager_kit.answers import Answer
-from openmanager_local.answers.common import CauseRow, FindingRow, Row, amount, block, joined, more, notes
+from openmanager_local.answers.common import CauseRow, FindingRow, Row, amount, block, joined, more, notes, trail_block
 
 
 class ClusterRow(Row):
@@ -71,7 +71,7 @@ class OverviewAnswer(Answer):
             block("Likely causes", [row.as_text() for row in self.causes], "None: nothing points at a cause."),
             notes(self.problems),
             block("Next", [f"- {text}" for text in self.next_steps]),
-            block("Trail", [f"- {text}" for text in self.trail]),
+            trail_block(self.trail),
         )
 
 
@@ -94,6 +94,7 @@ class ServersAnswer(Answer):
     total: int
     servers: list[ServerRow]
     problems: list[str]
+    trail: list[str]
     next_cursor: str | None
 
     def as_text(self) -> str:
@@ -105,6 +106,7 @@ class ServersAnswer(Answer):
         ]
         return joined(
             block(f"{len(self.servers)} of {self.total} servers, least healthy first", rows, "No server matches."),
+            trail_block(self.trail),
             notes(self.problems),
             more(self.next_cursor),
         )
@@ -146,6 +148,7 @@ class ServerAnswer(Answer):
     recent_changes: list[str]
     window: str
     problems: list[str]
+    trail: list[str]
 
     def as_text(self) -> str:
         """Who it is, how it is, what stands out."""
@@ -171,6 +174,7 @@ class ServerAnswer(Answer):
             block("Readings, newest minute", readings, "No metric has a reading."),
             block(f"Anomalies in {self.window}", [row.as_text() for row in self.anomalies], "None."),
             block("Changes", [f"- {text}" for text in self.recent_changes]),
+            trail_block(self.trail),
             notes(self.problems),
         )
 

@@ -35,10 +35,13 @@ class Blend:
     errors
         Truth minus blend at past origins, shape ``(origins, backtest_horizon)``, ``nan`` where the
         truth is not known; no rows if the past is too short for a backtest.
+    shares
+        Candidate to its share of the weight, the mean over the leads; the heaviest first.
     """
 
     mean: Float
     errors: Float
+    shares: tuple[tuple[str, float], ...] = ()
 
 
 def _origins(n: int, horizon: int, season: int) -> tuple[Int, int]:
@@ -119,7 +122,7 @@ def blend(x: Float, known: BoolArray, lead: Int, season: int) -> Blend:
     future = future[0]
     if not len(origins):
         keep = names.index("naive") if season else names.index("last")
-        return Blend(future[keep], np.empty((0, 0)))
+        return Blend(future[keep], np.empty((0, 0)), ((names[keep], 1.0),))
     checkpoint()
     past_names, past = candidates(origins, np.arange(1, look + 1))
     shared = [k for k, name in enumerate(names) if name in past_names]
@@ -133,11 +136,14 @@ def blend(x: Float, known: BoolArray, lead: Int, season: int) -> Blend:
     mean = np.empty(len(lead))
     fitted = np.empty_like(truth)
     weight = np.full(len(shared), 1 / len(shared))
+    share = np.zeros(len(shared))
     for first, last in pairwise(edges):
         rows = np.isfinite(truth[:, first:last]).any(axis=1)
         if rows.any():
             weight = _weights(np.nanmean(miss[rows, :, first:last], axis=2), tiny)
         ahead = (lead > first) & ((lead <= last) | (last == look))
+        share += weight * (int(ahead.sum()) / len(lead))
         mean[ahead] = weighted_median(future[shared][:, ahead], weight)
         fitted[:, first:last] = weighted_median(past[:, :, first:last], weight)
-    return Blend(mean, truth - fitted)
+    heaviest = sorted(((names[k], float(w)) for k, w in zip(shared, share, strict=True)), key=lambda row: -row[1])
+    return Blend(mean, truth - fitted, tuple(heaviest))

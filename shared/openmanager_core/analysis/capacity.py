@@ -52,6 +52,8 @@ class ClusterCapacity:
     servers_needed
         Members that keep the peak of window and horizon under the limit, at least the scaling policy's
         minimum. The present number where more servers do not help.
+    method
+        How its future was found; empty where it is too far from its limit, or has too few readings, to be forecast.
     """
 
     cluster: str
@@ -68,6 +70,7 @@ class ClusterCapacity:
     servers_needed: int
     confidence: float
     summary: str
+    method: str = ""
 
 
 def capacity_outlook(
@@ -122,8 +125,10 @@ def capacity_outlook(
     case = _Case(horizon_s, growth_ratio, lost_servers)
     for k, cluster in enumerate(clusters):
         cpu = _members(panels.get("cpu_busy_ratio"), cluster)
+        ending = sum(found.exhausted_at_s is not None for found in outlook)
+        note = f"capacity: {k:,} of {len(clusters):,} clusters, {ending:,} resources reach their limit so far"
         for meta in wanted:
-            checkpoint(k / len(clusters), "capacity of clusters")
+            checkpoint(k / len(clusters), note)
             members = _members(panels[meta.name], cluster)
             if members is not None:
                 times = panels[meta.name].times_s
@@ -290,6 +295,7 @@ class _Resource:
             servers_needed=wanted,
             confidence=confidence,
             summary=" ".join(self._sentences(used, peak, times, wanted, helps, readings)),
+            method=ahead.method if ahead else "",
         )
 
     def _ahead_peak(self, ahead: SeriesForecast | None) -> float:

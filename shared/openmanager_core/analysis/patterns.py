@@ -38,7 +38,8 @@ MIN_INSTANTS = 24
 """Fewest instants a pattern is looked for in."""
 CEILINGS = {"cpu_busy_ratio": 0.95, "memory_used_ratio": 0.95, "disk_used_ratio": 0.95}
 """Levels at which a resource is as good as exhausted."""
-_P = 1e-3
+MOST_P = 1e-3
+"""A drift that chance explains more often than that is none."""
 _RISE_SIGMA = 4.0
 _CEILING_ROWS = 3
 
@@ -104,14 +105,24 @@ def find_patterns(panel: Panel, fleet: Fleet) -> list[Pattern]:
     meta = metric(panel.metric)
     found: list[Pattern] = []
     for row, host in enumerate(panel.hosts):
-        checkpoint(row / len(panel.hosts), f"patterns of {panel.metric}")
+        note = f"patterns of {panel.metric}: {row:,} of {len(panel.hosts):,} series, {len(found):,} found so far"
+        checkpoint(row / len(panel.hosts), note)
         raw = np.asarray(panel.values[row], dtype=np.float64)
-        known = np.isfinite(raw)
-        if known.sum() < MIN_INSTANTS or known.mean() < 0.5:
+        if not _enough(raw):
             continue
         server = fleet.by_id.get(host)
         found.extend(_Series(ident(server.name if server else host), host, meta, panel.times_s, raw).patterns())
     return sorted(found, key=lambda p: (-p.confidence, -p.strength, p.host, p.kind))
+
+
+def passed_over(panel: Panel) -> int:
+    """How many series have too few readings for `find_patterns` to look at."""
+    return sum(not _enough(row) for row in panel.values)
+
+
+def _enough(row: npt.NDArray[np.floating]) -> bool:
+    known = np.isfinite(row)
+    return bool(known.sum() >= MIN_INSTANTS and known.mean() >= 0.5)
 
 
 class _Series:
@@ -233,7 +244,7 @@ class _Series:
         span_s = float(self.t[-1] - self.t[first])
         rise = drift.slope_per_s * span_s
         steady = drift.slope_low_per_s * drift.slope_high_per_s > 0
-        if drift.p_value > _P or not steady or abs(rise) < max(_RISE_SIGMA * drift.spread, 3 * self.floor):
+        if drift.p_value > MOST_P or not steady or abs(rise) < max(_RISE_SIGMA * drift.spread, 3 * self.floor):
             return
         leak = self.meta.name in GROWING and rise > 0 and _climbs(part)
         # The line may pass the bound that the readings stopped at.
