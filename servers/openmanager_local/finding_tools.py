@@ -93,7 +93,7 @@ async def find_anomalies(
             problems=seen.problems[:10],
             trail=trail,
             next_cursor=after,
-        ),
+        ).telling(window=lambda language: span_text(window, language)),
         limit=limit,
         cursor=cursor,
         max_chars=max_chars,
@@ -147,7 +147,7 @@ async def find_patterns(
                     start=iso(p.start_s),
                     end=None if p.end_s is None else iso(p.end_s),
                     summary=p.summary,
-                )
+                ).telling(summary=p.summary_in)
                 for p in part
             ],
             explanation=""
@@ -155,7 +155,7 @@ async def find_patterns(
             else "No pattern is stronger than chance here. Try: a longer window, at least two periods long.",
             problems=readings.problems[:5],
             next_cursor=after,
-        ),
+        ).telling(window=lambda language: span_text(window, language)),
         limit=limit,
         cursor=cursor,
         max_chars=max_chars,
@@ -267,6 +267,9 @@ async def find_root_cause(
         explanation=explanation,
         problems=seen.problems[:10],
         trail=await trail_of(analyst, seen) if explain else [],
+    ).telling(
+        window=lambda language: span_text(window, language),
+        recent_changes=lambda language: [change_text(c, language) for c in seen.changes[-5:]],
     )
 
 
@@ -336,6 +339,9 @@ async def compare_windows(
             explanation="" if part else f"None of {len(differences)} series changed by more than chance explains.",
             problems=[*before.problems, *after.problems][:5],
             next_cursor=following,
+        ).telling(
+            before_window=lambda language: span_text(before_window, language),
+            after_window=lambda language: span_text(after_window, language),
         ),
         limit=limit,
         cursor=cursor,

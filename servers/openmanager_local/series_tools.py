@@ -77,7 +77,7 @@ async def query_metrics(
             explanation=explanation,
             problems=readings.problems[:5],
             next_cursor=after,
-        ),
+        ).telling(window=lambda language: span_text(window, language)),
         limit=limit,
         cursor=cursor,
         max_chars=max_chars,
