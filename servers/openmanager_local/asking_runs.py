@@ -52,6 +52,15 @@ class Run:
         """Say a sentence."""
         self.sentences.append(self.say(en, ko))
 
+    def failed(self, exc: FleetError) -> None:
+        """Say why there is no answer; in Korean the kind of failure, with the original among the problems."""
+        if self.say.ko:
+            self.sentences.append(f"답할 수 없었습니다: {self.say.failure(exc)}.")
+            self.problems.append(str(exc))
+        else:
+            hint = f" Try: {exc.hint}" if exc.hint else ""
+            self.sentences.append(f"This could not be answered: {exc.message}.{hint}")
+
     async def call(self, tool: Callable[..., Awaitable[Any]], **arguments: Any) -> Any:
         """Call one of the server's analyses, and note the call as a model would write it."""
         name = tool.__name__
@@ -187,8 +196,7 @@ async def run(made: Run) -> None:
     try:
         await handler(made)
     except FleetError as exc:
-        hint = f" {made.say('Try', '제안')}: {exc.hint}" if getattr(exc, "hint", "") else ""
-        made.tell(f"This could not be answered: {exc.message}.{hint}", f"답할 수 없었습니다: {exc.message}.{hint}")
+        made.failed(exc)
 
 
 def wants(pattern: str, question: str) -> bool:

@@ -99,7 +99,7 @@ async def find_anomalies(
             problems=seen.problems[:10],
             trail=shown,
             next_cursor=after,
-        ),
+        ).telling(window=lambda language: span_text(window, language)),
         limit=limit,
         cursor=cursor,
         max_chars=max_chars,
@@ -157,7 +157,7 @@ async def find_patterns(
                     start=iso(p.start_s),
                     end=None if p.end_s is None else iso(p.end_s),
                     summary=p.summary,
-                )
+                ).telling(summary=p.summary_in)
                 for p in part
             ],
             explanation=""
@@ -166,7 +166,7 @@ async def find_patterns(
             problems=readings.problems[:5],
             trail=shown,
             next_cursor=after,
-        ),
+        ).telling(window=lambda language: span_text(window, language)),
         limit=limit,
         cursor=cursor,
         max_chars=max_chars,
@@ -281,6 +281,9 @@ async def find_root_cause(
         explanation=explanation,
         problems=seen.problems[:10],
         trail=await trail_of(analyst, seen) if explain else [],
+    ).telling(
+        window=lambda language: span_text(window, language),
+        recent_changes=lambda language: [change_text(c, language) for c in seen.changes[-5:]],
     )
 
 
@@ -362,6 +365,9 @@ async def compare_windows(
             problems=[*before.problems, *after.problems][:5],
             trail=way,
             next_cursor=following,
+        ).telling(
+            before_window=lambda language: span_text(before_window, language),
+            after_window=lambda language: span_text(after_window, language),
         ),
         limit=limit,
         cursor=cursor,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Annotated
 
 from pydantic import Field
@@ -10,6 +11,7 @@ from pydantic import Field
 from openmanager_core import catalog
 from openmanager_core.fleet import Health
 from openmanager_core.job import offload
+from openmanager_core.wording import Language
 from openmanager_kit.answers import paged
 from openmanager_local.analyst import Analyst
 from openmanager_local.answers.common import cause_row, finding_row, short
@@ -78,7 +80,7 @@ async def fleet_overview(
                 health=score_of(seen.clusters.get(c.id, _UNKNOWN)),
                 status=seen.clusters.get(c.id, _UNKNOWN).status,
                 reasons=list(seen.clusters.get(c.id, _UNKNOWN).reasons[:3]),
-            )
+            ).telling(reasons=_first_reasons(seen.clusters.get(c.id, _UNKNOWN), 3))
             for c in worst[:top]
         ],
         anomalies=[finding_row(f) for f in seen.findings[:top]],
@@ -189,6 +191,7 @@ async def describe_server(
     balancer = cluster.load_balancer if cluster else None
     scaling = cluster.scaling_policy if cluster else None
     places = {found.id, found.cluster}
+    mine = [c for c in seen.changes if places & set(c.target.split(","))][-5:]
     return ServerAnswer(
         id=found.id,
         name=found.name,
@@ -213,13 +216,20 @@ async def describe_server(
         application=next((a.name for a in fleet.applications if found.cluster in a.clusters), ""),
         readings=readings,
         anomalies=[finding_row(f) for f in seen.findings if f.host == found.id][:10],
-        recent_changes=[change_text(c) for c in seen.changes if places & set(c.target.split(","))][-5:],
+        recent_changes=[change_text(c) for c in mine],
         window=span_text(window),
         problems=seen.problems[:5],
         trail=await trail_of(analyst, seen, steps=[f"peers: {len(peers)} servers of type {found.type}"])
         if explain
         else [],
+    ).telling(
+        reasons=_first_reasons(health, len(health.reasons)),
+        recent_changes=lambda language: [change_text(c, language) for c in mine],
     )
+
+
+def _first_reasons(health: Health, most: int) -> Callable[[Language], list[str]]:
+    return lambda language: list(health.reasons_in(language)[:most])
 
 
 async def list_metrics(

@@ -87,7 +87,7 @@ async def query_metrics(
             problems=readings.problems[:5],
             trail=shown,
             next_cursor=after,
-        ),
+        ).telling(window=lambda language: span_text(window, language)),
         limit=limit,
         cursor=cursor,
         max_chars=max_chars,

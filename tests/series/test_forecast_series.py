@@ -7,9 +7,10 @@ import pytest
 
 from openmanager_core.analysis._series_blend import blend
 from openmanager_core.analysis._series_crossing import find_crossing
-from openmanager_core.analysis.forecast import MIN_READINGS, forecast_series, spoken_s
+from openmanager_core.analysis.forecast import MIN_READINGS, forecast_series
 from openmanager_core.catalog import metric
 from openmanager_core.errors import InsufficientData, InvalidRequest
+from openmanager_core.timespan import spoken_s
 
 DAY = 86_400.0
 MINUTES = np.arange(1440) * 60.0

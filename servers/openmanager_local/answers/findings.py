@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from openmanager_core.text import ident
 from openmanager_kit.answers import Answer
-from openmanager_local.answers.common import CauseRow, FindingRow, Row, amount, block, joined, more, notes, trail_block
+from openmanager_local.answers.common import (
+    CauseRow,
+    FindingRow,
+    Row,
+    Telling,
+    amount,
+    block,
+    joined,
+    more,
+    notes,
+    trail_block,
+)
 
 
-class AnomaliesAnswer(Answer):
+class AnomaliesAnswer(Telling, Answer):
     """A page of anomalies, strongest first, or why there are none."""
 
     window: str
@@ -37,7 +48,7 @@ class AnomaliesAnswer(Answer):
         )
 
 
-class PatternRow(Row):
+class PatternRow(Telling, Row):
     """A pattern in one series."""
 
     kind: str
@@ -51,7 +62,7 @@ class PatternRow(Row):
     summary: str
 
 
-class PatternsAnswer(Answer):
+class PatternsAnswer(Telling, Answer):
     """A page of patterns, strongest first, or why there are none."""
 
     window: str
@@ -117,7 +128,7 @@ class CorrelationsAnswer(Answer):
         )
 
 
-class RootCauseAnswer(Answer):
+class RootCauseAnswer(Telling, Answer):
     """Causes, best first, or why none is named."""
 
     window: str
@@ -157,7 +168,7 @@ class DifferenceRow(Row):
     changed: bool
 
 
-class DifferencesAnswer(Answer):
+class DifferencesAnswer(Telling, Answer):
     """A page of differences between two windows, largest first."""
 
     before_window: str

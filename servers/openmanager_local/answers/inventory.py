@@ -6,10 +6,21 @@ from pydantic import Field
 
 from openmanager_core.text import ident
 from openmanager_kit.answers import Answer
-from openmanager_local.answers.common import CauseRow, FindingRow, Row, amount, block, joined, more, notes, trail_block
+from openmanager_local.answers.common import (
+    CauseRow,
+    FindingRow,
+    Row,
+    Telling,
+    amount,
+    block,
+    joined,
+    more,
+    notes,
+    trail_block,
+)
 
 
-class ClusterRow(Row):
+class ClusterRow(Telling, Row):
     """A cluster and how it is (100 is well)."""
 
     id: str
@@ -121,7 +132,7 @@ class ReadingRow(Row):
     peers_median: float | None
 
 
-class ServerAnswer(Answer):
+class ServerAnswer(Telling, Answer):
     """Everything about one server."""
 
     id: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from openmanager_core.text import ident
 from openmanager_kit.answers import Answer
-from openmanager_local.answers.common import Row, amount, block, joined, more, notes, trail_block
+from openmanager_local.answers.common import Row, Telling, amount, block, joined, more, notes, trail_block
 
 
 class SeriesRow(Row):
@@ -22,7 +22,7 @@ class SeriesRow(Row):
     coverage: float
 
 
-class ReadingsAnswer(Answer):
+class ReadingsAnswer(Telling, Answer):
     """A page of series of one metric."""
 
     metric: str

@@ -19,6 +19,7 @@ from openmanager_core.analysis.trend import Trend, fit_trend, last_bend
 from openmanager_core.catalog import Metric
 from openmanager_core.errors import InsufficientData, InvalidRequest
 from openmanager_core.text import ident
+from openmanager_core.timespan import spoken_s
 
 Float = npt.NDArray[np.float64]
 Int = npt.NDArray[np.int64]
@@ -371,14 +372,6 @@ def _explain(
         else:
             parts.append(f"It does not reach {threshold:g} within {spoken_s(horizon_s)}, nor does the interval.")
     return " ".join(parts)
-
-
-def spoken_s(seconds: float) -> str:
-    """A length of time as a person says it: ``45 s``, ``12 min``, ``3.5 h``, ``12 days``."""
-    for size, name in ((86_400, "days"), (3_600, "h"), (60, "min")):
-        if seconds >= 1.5 * size:
-            return f"{seconds / size:.3g} {name}"
-    return f"{seconds:.3g} s"
 
 
 class _CallableModule(ModuleType):

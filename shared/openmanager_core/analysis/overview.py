@@ -19,6 +19,7 @@ from openmanager_core.analysis.health import roll_up, server_health
 from openmanager_core.analysis.outliers import MIN_PEERS, peer_outliers
 from openmanager_core.catalog import BY_NAME
 from openmanager_core.errors import InsufficientData, InvalidRequest
+from openmanager_core.facts import fact
 from openmanager_core.findings import Cause, Finding, pressing_first
 from openmanager_core.fleet import Change, Fleet, Health
 from openmanager_core.job import checkpoint
@@ -175,8 +176,7 @@ def _health(panels: Mapping[str, Panel], surveys: Mapping[str, Survey], fleet: F
                 lost[host] = max(last, lost.get(host, last))
     for host, last_s in lost.items():
         age_s = float(panels[next(iter(panels))].times_s[-1]) - last_s
-        said = f"stopped reporting: its last reading is {age_s:.0f} s older than the newest of the fleet (-100)"
-        health[host] = Health(0.0, "critical", (said,))
+        health[host] = Health.of(0.0, "critical", (fact("health.stopped", age_s=age_s),))
     return health
 
 
