@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CORE, KIT, SERVERS = ROOT / "shared/openmanager_core", ROOT / "shared/openmanager_kit", ROOT / "servers"
 
 FLOORS = (
+<<<<<<< HEAD
     (
         "errors",
         "catalog",
@@ -28,6 +29,9 @@ FLOORS = (
         "facts",
         "wording",
     ),
+=======
+    ("near", "errors", "catalog", "fleet", "findings", "panel", "job", "text", "timespan", "files", "resilience"),
+>>>>>>> simulator
     ("screening", "simulator", "source"),
     ("validation",),
     ("processing",),
