@@ -171,7 +171,7 @@ async def correlate_metrics(
     cluster: Cluster = "",
     start: Start = "now-3h",
     end: End = "now",
-    max_lag: Annotated[str, Field(description="Largest lag, e.g. 5m")] = "5m",
+    max_lag: Annotated[str, Field(description="Largest lag")] = "5m",
     min_abs_r: Annotated[float, Field(ge=0, le=1, description="Least |r|")] = 0.5,
     limit: Limit = 20,
     cursor: Cursor = "",
@@ -231,7 +231,7 @@ async def correlate_metrics(
 
 async def find_root_cause(
     analyst: Bench,
-    target: Annotated[str, Field(description="Server or cluster in trouble; empty: the fleet")] = "",
+    target: Annotated[str, Field(description="Server or cluster; empty: the fleet")] = "",
     start: Start = "now-1h",
     end: End = "now",
     limit: Annotated[int, Field(ge=1, le=20, description="Most causes")] = 5,

@@ -215,7 +215,7 @@ async def describe_server(
 
 
 async def list_metrics(
-    analyst: Bench, server: Annotated[str, Field(description="Server id; empty: the whole fleet")] = ""
+    analyst: Bench, server: Annotated[str, Field(description="Server id; empty: all")] = ""
 ) -> MetricsAnswer:
     """Metrics that can be asked for, with unit and meaning."""
     have = set(await (await analyst.source()).metrics())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from openmanager_core.text import ident
+from openmanager_core.text import ident, quoted
 from openmanager_kit.answers import Answer
 from openmanager_local.answers.common import Row, amount, block, joined, more, notes
 
@@ -110,7 +110,7 @@ class ForecastAnswer(Answer):
 
 
 class CapacityRow(Row):
-    """A cluster's tightest resource."""
+    """A cluster's tightest resource; before: without the moved load, null where none moves."""
 
     cluster: str
     type: str
@@ -126,6 +126,9 @@ class CapacityRow(Row):
     servers_needed: int
     confidence: float
     summary: str
+    used_before: float | None
+    peak_before: float | None
+    exhausted_before: str | None
 
 
 class CapacityAnswer(Answer):
@@ -135,6 +138,7 @@ class CapacityAnswer(Answer):
     horizon: str
     growth_ratio: float
     lost_servers: int
+    moved_load: str
     total: int
     clusters: list[CapacityRow]
     explanation: str
@@ -151,6 +155,8 @@ class CapacityAnswer(Answer):
             for c in self.clusters
         ]
         what_if = f"growth {100 * self.growth_ratio:+.0f} %, {self.lost_servers} servers lost per cluster"
+        if self.moved_load:
+            what_if += f", moved load {quoted(self.moved_load)}"
         head = f"{len(self.clusters)} of {self.total} clusters, {self.horizon} ahead from {self.history}; {what_if}"
         return joined(block(head, rows, self.explanation), notes(self.problems), more(self.next_cursor))
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from openmanager_core.analysis._series_whatif import load_factor, load_share, servers_for, under_load
 from openmanager_core.analysis.forecast import MIN_READINGS, SeriesForecast, forecast_series, spoken_s
+from openmanager_core.analysis.moved_load import Move, MovedLoad
 from openmanager_core.catalog import METRICS, Metric, metric
 from openmanager_core.errors import InsufficientData, InvalidRequest
 from openmanager_core.fleet import Fleet, ServerCluster
@@ -52,6 +53,8 @@ class ClusterCapacity:
     servers_needed
         Members that keep the peak of window and horizon under the limit, at least the scaling policy's
         minimum. The present number where more servers do not help.
+    before
+        The same without the moved load; None where none moves.
     """
 
     cluster: str
@@ -68,6 +71,7 @@ class ClusterCapacity:
     servers_needed: int
     confidence: float
     summary: str
+    before: ClusterCapacity | None = None
 
 
 def capacity_outlook(
@@ -77,6 +81,7 @@ def capacity_outlook(
     *,
     growth_ratio: float = 0.0,
     lost_servers: int = 0,
+    moved_load: MovedLoad | None = None,
     limits: Mapping[str, float] | None = None,
 ) -> list[ClusterCapacity]:
     """Say for every cluster and resource how full it is, when it is exhausted and what would help.
@@ -91,6 +96,8 @@ def capacity_outlook(
         What if the load were so much higher: 0.5 is half as much again; above -1.
     lost_servers
         What if every cluster lost so many members and the rest took over their load.
+    moved_load
+        What if a part of one cluster's load were served by another of its type.
     limits
         Replaces or adds limits, in the metric's own unit per server (such as connections_active).
 
@@ -103,11 +110,12 @@ def capacity_outlook(
     Raises
     ------
     InvalidRequest
-        If an option is out of range or no panel is of a limited metric.
+        If an option is out of range, no panel is of a limited metric, or load moves between types.
     NotFound
-        If `limits` names an unknown metric.
+        If `limits` names an unknown metric or `moved_load` an unknown cluster.
     InsufficientData
-        If no server of the fleet has a reading of a limited metric.
+        If no server of the fleet has a reading of a limited metric, or a cluster whose load moves has
+        no CPU readings.
     """
     bounds = _limits(limits)
     _check(horizon_s, growth_ratio, lost_servers)
@@ -120,6 +128,7 @@ def capacity_outlook(
     outlook: list[ClusterCapacity] = []
     clusters = _clusters(fleet)
     case = _Case(horizon_s, growth_ratio, lost_servers)
+    move = _move(moved_load, clusters, fleet, panels) if moved_load else None
     for k, cluster in enumerate(clusters):
         cpu = _members(panels.get("cpu_busy_ratio"), cluster)
         for meta in wanted:
@@ -127,7 +136,12 @@ def capacity_outlook(
             members = _members(panels[meta.name], cluster)
             if members is not None:
                 times = panels[meta.name].times_s
-                outlook.append(_Resource(cluster, meta, bounds[meta.name], times, members, cpu, case).outlook())
+                made = _Resource(cluster, meta, bounds[meta.name], times, members, cpu, case)
+                found = made.outlook()
+                if move is not None and move.touches(cluster.id):
+                    made.take(move)
+                    found = _compared(made.outlook(), found, bounds[meta.name], float(times[-1]))
+                outlook.append(found)
     if not outlook:
         raise InsufficientData(
             f"no server of the fleet has a reading of {', '.join(m.name for m in wanted)} in the window",
@@ -172,6 +186,29 @@ def _members(panel: Panel | None, cluster: ServerCluster) -> Float | None:
     return rows if len(rows) else None
 
 
+def _move(moved: MovedLoad, clusters: list[ServerCluster], fleet: Fleet, panels: Mapping[str, Panel]) -> Move:
+    by_id = {c.id: c for c in clusters}
+    sides = [by_id[name] for name in (moved.source, moved.target) if name in by_id]
+
+    def means(panel: Panel) -> tuple[Float | None, Float | None]:
+        first, second = (None if (rows := _members(panel, side)) is None else _mean(rows) for side in sides)
+        return first, second
+
+    both = len(sides) == 2
+    return Move(moved, by_id, fleet, {name: means(panel) for name, panel in panels.items()} if both else {})
+
+
+def _compared(after: ClusterCapacity, before: ClusterCapacity, limit: float, now_s: float) -> ClusterCapacity:
+    """What was before beside what would be, also in the summary."""
+    unit = limit / before.limit_ratio
+    used, peak, at = before.used_ratio * unit, before.peak_ratio * unit, before.exhausted_at_s
+    when = "not at its limit within the horizon"
+    if at is not None:
+        when = f"at its limit in {spoken_s(at - now_s)}" if at > now_s else "over its limit"
+    then = f"Before the move: {used:.3g}, 95 % of the time under {peak:.3g}, {when}."
+    return replace(after, before=before, summary=f"{after.summary} {then}")
+
+
 def _mean(rows: Float) -> Float:
     known = np.isfinite(rows)
     count = known.sum(axis=0)
@@ -212,13 +249,20 @@ class _Resource:
         self.share = load_share(meta.name, cluster.type, _mean(members), None if cpu is None else _mean(cpu))
         self.factor = load_factor(self.n, min(case.lost, self.n), case.growth)
         self.gone = case.lost >= self.n
+        self.growth, self.told = case.growth, ""
+
+    def take(self, move: Move) -> None:
+        """From here on as if that load had moved."""
+        self.members = move.rows(self.cluster.id, self.meta.name, self.members, self.share)
+        self.growth = (1 + self.growth) * (1 + move.growth(self.cluster.id)) - 1
+        self.told = move.told(self.cluster.id)
 
     def outlook(self) -> ClusterCapacity:
         rows = self._whole()[None, :] if self.meta.name not in _WORST_MEMBER else self._worst()
         fills = self.meta.name in _FILLS
         best: tuple[tuple[float, float, float], Float, Float, SeriesForecast | None] | None = None
         for today in rows:
-            then = under_load(today, self.factor, self.share, fills, self.case.growth)
+            then = under_load(today, self.factor, self.share, fills, self.growth)
             ahead = self._forecast(then)
             at, soon = (ahead.crosses_at_s, ahead.crosses_earliest_s) if ahead else (None, None)
             key = (math.inf if at is None else at, math.inf if soon is None else soon, -self._now(then))
@@ -308,6 +352,8 @@ class _Resource:
             case.append(f"{self.case.growth:+.0%} load")
         if self.case.lost:
             case.append(f"{min(self.case.lost, self.n)} of {self.n} servers lost")
+        if self.told:
+            case.append(self.told)
         what = f" with {' and '.join(case)}" if case else ""
         yield (
             f"{ident(self.cluster.id)}{what}: {self.meta.name} ({whose}) is {used:.3g}, "
