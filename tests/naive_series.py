@@ -69,12 +69,10 @@ def matrix_profile(x: list[float], width: int) -> list[float]:
     return [min(math.dist(a, b) for j, b in enumerate(parts) if abs(i - j) >= zone) for i, a in enumerate(parts)]
 
 
-def weighted_median(values: list[float], weights: list[float]) -> float:
-    """Where the line through the middles of the sorted weights passes one half."""
-    rows = sorted(zip(values, weights, strict=True))
-    total = sum(w for _, w in rows)
-    mids, at = [], 0.0
-    for _, w in rows:
-        mids.append((at + w / 2) / total)
+def trimmed_mean(values: list[float], weights: list[float], trim: float) -> float:
+    """Mean of the values in order, each as wide as its weight, between `trim` and 1 - `trim` of that line."""
+    total, at, sum_ = sum(weights), 0.0, 0.0
+    for v, w in sorted(zip(values, weights, strict=True)):
+        sum_ += v * max(0.0, min(at + w, (1 - trim) * total) - max(at, trim * total))
         at += w
-    return float(np.interp(0.5, mids, [v for v, _ in rows]))
+    return sum_ / ((1 - 2 * trim) * total)

@@ -14,8 +14,8 @@ ROOT = Path(__file__).resolve().parents[1]
 CORE, KIT, SERVERS = ROOT / "shared/openmanager_core", ROOT / "shared/openmanager_kit", ROOT / "servers"
 
 FLOORS = (
-<<<<<<< HEAD
     (
+        "near",
         "errors",
         "catalog",
         "fleet",
@@ -29,9 +29,6 @@ FLOORS = (
         "facts",
         "wording",
     ),
-=======
-    ("near", "errors", "catalog", "fleet", "findings", "panel", "job", "text", "timespan", "files", "resilience"),
->>>>>>> simulator
     ("screening", "simulator", "source"),
     ("validation",),
     ("processing",),

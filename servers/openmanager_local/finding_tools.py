@@ -182,7 +182,7 @@ async def correlate_metrics(
     cluster: Cluster = "",
     start: Start = "now-3h",
     end: End = "now",
-    max_lag: Annotated[str, Field(description="Largest lag, e.g. 5m")] = "5m",
+    max_lag: Annotated[str, Field(description="Largest lag")] = "5m",
     min_abs_r: Annotated[float, Field(ge=0, le=1, description="Least |r|")] = 0.5,
     explain: Explain = False,
     limit: Limit = 20,

@@ -99,9 +99,14 @@ def _room(row: CapacityRow) -> str:
         when = f"{row.exhausted}에 소진(80 %: {row.earliest or '지금'}부터 {row.latest or '예측 구간 이후'}), "
     else:
         when = ""
+    before = ""
+    if row.used_before is not None:
+        used_then, peak_then = (amount(value, row.metric) for value in (row.used_before, row.peak_before))
+        before = f"부하 이동 전 사용 {used_then}, 최대 {peak_then}, "
+        before += f"{row.exhausted_before}에 소진, " if row.exhausted_before else ""
     return (
         f"- {ident(row.cluster)} (서버 {row.servers}대, {row.type}), {ident(row.metric)}: 사용 {used}, 최대 {peak}, "
-        f"한도 {limit}, {when}필요한 서버 {row.servers_needed}대 (확신도 {row.confidence:.2f})"
+        f"한도 {limit}, {when}{before}필요한 서버 {row.servers_needed}대 (확신도 {row.confidence:.2f})"
     )
 
 

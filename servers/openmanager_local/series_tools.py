@@ -36,6 +36,8 @@ from openmanager_local.trail_steps import capacity_steps, forecast_steps
 from openmanager_local.words import span_text
 
 if TYPE_CHECKING:
+    from openmanager_core.analysis.moved_load import MovedLoad
+    from openmanager_core.fleet import Fleet
     from openmanager_core.panel import Panel
 
 Aggregate = Literal["none", "mean", "min", "max", "p95", "sum"]
@@ -49,8 +51,8 @@ async def query_metrics(
     cluster: Cluster = "",
     start: Start = "now-1h",
     end: End = "now",
-    step_s: Annotated[float, Field(ge=0, le=86400, description="Seconds between values; 0: about 60")] = 0,
-    aggregate: Annotated[Aggregate, Field(description="Over servers; none: one series each")] = "none",
+    step_s: Annotated[float, Field(ge=0, le=86400, description="Seconds per value; 0: about 60 values")] = 0,
+    aggregate: Annotated[Aggregate, Field(description="Over servers; none: one each")] = "none",
     explain: Explain = False,
     limit: Limit = 20,
     cursor: Cursor = "",
@@ -141,8 +143,8 @@ async def forecast_metric(
     metric: MetricName,
     server: ServerName,
     horizon: Horizon = "24h",
-    threshold: Annotated[float, Field(description="Level to watch, in its unit; 0: the usual one")] = 0.0,
-    history: Annotated[str, Field(description="Past used, e.g. 7d")] = "3d",
+    threshold: Annotated[float, Field(description="Level to watch, in its unit; 0: the usual limit")] = 0.0,
+    history: Annotated[str, Field(description="Past used")] = "3d",
     explain: Explain = False,
 ) -> ForecastAnswer:
     """Where a metric is going, with an 80 % interval and the time at which it crosses a threshold."""
@@ -206,13 +208,19 @@ def _when(instant_s: float | None) -> str | None:
     return None if instant_s is None else iso(instant_s)
 
 
+def _sides(fleet: Fleet, moved: MovedLoad) -> list[str]:
+    """The servers that give or take load."""
+    return [s.id for s in fleet.servers if {s.cluster, s.id} & {moved.source, moved.target}]
+
+
 async def capacity_outlook(
     analyst: Bench,
     cluster: Cluster = "",
     horizon: Horizon = "7d",
-    history: Annotated[str, Field(description="Past used, e.g. 7d")] = "3d",
-    growth_ratio: Annotated[float, Field(ge=-0.9, le=10, description="What if load grows, 0.2 = 20 % more")] = 0.0,
+    history: Annotated[str, Field(description="Past used")] = "3d",
+    growth_ratio: Annotated[float, Field(ge=-0.9, le=10, description="What if load grows, 0.2: 20 % more")] = 0.0,
     lost_servers: Annotated[int, Field(ge=0, le=1000, description="What if each cluster loses so many")] = 0,
+    moved_load: Annotated[str, Field(description="Moved load: from->to:percent")] = "",
     explain: Explain = False,
     limit: Limit = 20,
     cursor: Cursor = "",
@@ -221,10 +229,14 @@ async def capacity_outlook(
     """Head-room per cluster, when it runs out, how many servers it needs; what if."""
     from openmanager_core.analysis.capacity import LIMITS
     from openmanager_core.analysis.capacity import capacity_outlook as outlook
+    from openmanager_core.analysis.moved_load import parse_moved
 
     ahead_s, back_s = parse_duration(horizon, name="horizon"), parse_duration(history, name="history")
+    moved = parse_moved(moved_load) if moved_load else None
     fleet = await analyst.fleet()
     hosts = await scope(analyst, [], cluster)
+    if hosts is not None and moved is not None:
+        hosts = list(dict.fromkeys(hosts + _sides(fleet, moved)))
     have = await analyst.metrics()
     count = len(hosts) if hosts is not None else len(fleet.servers)
     points = max(96, min(720, 2_000_000 // max(1, count)))
@@ -237,7 +249,13 @@ async def capacity_outlook(
         )
     with part(0.5, 1.0):
         found = await offload(
-            outlook, readings.panels, fleet, ahead_s, growth_ratio=growth_ratio, lost_servers=lost_servers
+            outlook,
+            readings.panels,
+            fleet,
+            ahead_s,
+            growth_ratio=growth_ratio,
+            lost_servers=lost_servers,
+            moved_load=moved,
         )
     rows = [c for c in found if not cluster or c.cluster == cluster]
     shown = await trail(analyst, capacity_steps(rows, LIMITS), (window, readings)) if explain else []
@@ -248,6 +266,7 @@ async def capacity_outlook(
             horizon=horizon,
             growth_ratio=growth_ratio,
             lost_servers=lost_servers,
+            moved_load=moved_load,
             total=total,
             clusters=[
                 CapacityRow(
@@ -265,6 +284,9 @@ async def capacity_outlook(
                     servers_needed=c.servers_needed,
                     confidence=round(c.confidence, 2),
                     summary=c.summary,
+                    used_before=short(c.before.used_ratio) if c.before else None,
+                    peak_before=short(c.before.peak_ratio) if c.before else None,
+                    exhausted_before=_when(c.before.exhausted_at_s) if c.before else None,
                 )
                 for c in part
             ],
@@ -276,5 +298,5 @@ async def capacity_outlook(
         limit=limit,
         cursor=cursor,
         max_chars=max_chars,
-        key=f"capacity_outlook|{cluster}|{horizon}|{history}|{growth_ratio}|{lost_servers}",
+        key=f"capacity_outlook|{cluster}|{horizon}|{history}|{growth_ratio}|{lost_servers}|{moved_load}",
     )

@@ -1,4 +1,4 @@
-"""Whoever goes the short way gets what the SDK's way gives: every answer, for every version, on both transports."""
+"""Whoever goes the short way over pipes gets what the SDK's way gives, in every protocol version."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
-import re
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import anyio
@@ -15,90 +14,22 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kit_wire import ENVELOPE
-from mcp_types import CallToolResult, ImageContent, TextContent
 from opentelemetry import trace
+from short_way import KINDS, LEGACY, MODERN, arguments, ids, make, request, short_calls, without_ids
 
 from openmanager_core.errors import InvalidRequest
-from openmanager_kit.answers import Answer
 from openmanager_kit.hosting import shortcut
-from openmanager_kit.hosting.http import http_app
 from openmanager_kit.hosting.leaving import Leaving
 from openmanager_kit.hosting.pipes import PipeReader
 from openmanager_kit.hosting.shortcut import Shortcut, plain_call
 from openmanager_kit.hosting.stdio import _serve
-from openmanager_kit.plain import PlainResult
-from openmanager_kit.profile import HttpSettings
 from openmanager_kit.server import OpenManagerServer
-from openmanager_kit.tools import reads
 from openmanager_kit.watchers import Call
 
-LEGACY = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
-MODERN = "2026-07-28"
-KINDS = ("text", "structured", "empty", "dict", "result", "image", "two", "refusal", "crash", "long", "surrogate")
-HEADERS = {
-    b"host": b"127.0.0.1:80",
-    b"content-type": b"application/json",
-    b"accept": b"application/json, text/event-stream",
-    b"mcp-protocol-version": MODERN.encode(),
-    b"mcp-method": b"tools/call",
-    b"mcp-name": b"give",
-}
 
-
-class Row(Answer):
-    """An answer with structure."""
-
-    said: str
-    number: float
-    rows: list[int | None]
-
-    def as_text(self) -> str:
-        return f"{self.said}: {self.number}"
-
-
-async def give(kind: str, said: str = "", number: float = 0.5) -> Any:
-    """Give an answer of some kind."""
-    match kind:
-        case "structured":
-            return Row(said=said, number=number, rows=[1, None, 3])
-        case "empty":
-            return PlainResult(content=[TextContent(type="text", text=said)], structured_content={})
-        case "dict":
-            return {"said": said, "number": number, "none": None}
-        case "result":
-            return CallToolResult(
-                content=[TextContent(type="text", text=said)], structured_content={"a": [number]}, _meta={"b": said}
-            )
-        case "image":
-            return CallToolResult(content=[ImageContent(type="image", data="AAAA", mime_type="image/png")])
-        case "two":
-            return CallToolResult(content=[TextContent(type="text", text=said), TextContent(type="text", text="b")])
-        case "refusal":
-            raise InvalidRequest(f"no {said}", hint="another")
-        case "crash":
-            raise RuntimeError(said)
-        case "long":
-            return said + "x" * 70_000
-        case "surrogate":
-            return said + "\ud800"
-    return said
-
-
-def make(fn: Callable[..., Any] = give, *, closed: bool = False) -> OpenManagerServer:
-    """A server with one tool; `closed` if everything shall go the SDK's way."""
-    server = OpenManagerServer("one", tools=(reads(fn, "Give", asks_nothing=True),))
-
-    async def through(ctx: Any, call_next: Any) -> Any:
-        return await call_next(ctx)
-
-    if closed:
-        server._lowlevel_server.middleware.append(through)
-    return server
-
-
-def request(number: Any, version: str, /, name: str = "give", **arguments: Any) -> dict[str, Any]:
-    params = {"name": name, "arguments": arguments} | ({"_meta": ENVELOPE} if version == MODERN else {})
-    return {"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": params}
+@pytest.fixture
+def taken(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    return short_calls(monkeypatch)
 
 
 class Talk:
@@ -155,41 +86,9 @@ async def talk(server: OpenManagerServer, version: str) -> AsyncIterator[Talk]:
             os.close(fd)
 
 
-def without_ids(answer: Any) -> Any:
-    """Hide the id of a crash, which is another one each time."""
-    return json.loads(re.sub(r"internal error, id [0-9a-f]{8}", "internal error, id X", json.dumps(answer)))
-
-
-@pytest.fixture
-def taken(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The ids of the calls that went the short way."""
-    ids: list[Any] = []
-    usual = Shortcut.call
-
-    async def counted(self: Shortcut, call: Any, version: str, request: Any = None) -> Any:
-        ids.append(call.id)
-        return await usual(self, call, version, request)
-
-    monkeypatch.setattr(Shortcut, "call", counted)
-    return ids
-
-
 async def answers(server: OpenManagerServer, version: str, messages: Sequence[Any]) -> list[Any]:
     async with talk(server, version) as client:
         return [without_ids(await client.ask(message)) for message in messages]
-
-
-texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
-arguments = st.fixed_dictionaries(
-    {},
-    optional={
-        "kind": st.sampled_from(KINDS) | st.none() | st.integers(),
-        "said": texts | st.none() | st.lists(st.integers(), max_size=2),
-        "number": st.floats(allow_nan=False, allow_infinity=False) | st.just("0.25") | st.booleans(),
-        "other": st.just(1),
-    },
-)
-ids = st.integers(-(2**60), 2**60) | texts.filter(lambda text: text not in ("first", "hello"))
 
 
 @pytest.mark.parametrize("version", [*LEGACY, MODERN])
@@ -358,98 +257,3 @@ def test_only_whole_calls_are_recognised(message: Any) -> None:
     call = plain_call(message)
     if call is not None:
         assert message["method"] == "tools/call" and isinstance(call.arguments, dict) and isinstance(call.name, str)
-
-
-# -- over HTTP -------------------------------------------------------------------------------------------------
-
-
-class Site:
-    """An application that is called as a web server calls it."""
-
-    def __init__(self, app: Any) -> None:
-        self._app = app
-
-    async def post(self, message: Any, **headers: str) -> tuple[int, Any]:
-        body = json.dumps(message).encode()
-        said = HEADERS | {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
-        pairs = [*said.items(), (b"content-length", b"%d" % len(body))]
-        scope = {
-            "type": "http", "http_version": "1.1", "method": "POST", "path": "/mcp", "raw_path": b"/mcp",
-            "root_path": "", "query_string": b"", "headers": pairs, "scheme": "http", "openmanager.gone": [],
-            "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80),
-        }  # fmt: skip
-        sent: list[Any] = []
-        waiting = [{"type": "http.request", "body": body, "more_body": False}]
-
-        async def receive() -> Any:
-            if not waiting:
-                await asyncio.Event().wait()
-            return waiting.pop()
-
-        async def send(part: Any) -> None:
-            sent.append(part)
-
-        with anyio.fail_after(20):
-            await self._app(scope, receive, send)
-        assert dict(sent[0]["headers"])[b"content-type"] == b"application/json"
-        return sent[0]["status"], json.loads(b"".join(part.get("body", b"") for part in sent[1:]))
-
-
-@contextlib.asynccontextmanager
-async def site(server: OpenManagerServer) -> AsyncIterator[Site]:
-    app = http_app(server, HttpSettings())
-    steps: asyncio.Queue[Any] = asyncio.Queue()
-    ready, gone = asyncio.Event(), asyncio.Event()
-
-    async def send(message: Any) -> None:
-        (ready if message["type"] == "lifespan.startup.complete" else gone).set()
-
-    living = asyncio.create_task(app({"type": "lifespan", "asgi": {"version": "3.0"}}, steps.get, send))
-    await steps.put({"type": "lifespan.startup"})
-    with anyio.fail_after(10):
-        await ready.wait()
-    yield Site(app)
-    await steps.put({"type": "lifespan.shutdown"})
-    with anyio.fail_after(10):
-        await living
-    assert gone.is_set()
-
-
-async def posted(server: OpenManagerServer, messages: Sequence[Any]) -> list[Any]:
-    async with site(server) as it:
-        assert (await it.post(request("first", MODERN, kind="text")))[0] == 200
-        return [without_ids(await it.post(message)) for message in messages]
-
-
-@given(calls=st.lists(st.tuples(ids, arguments), min_size=1, max_size=6))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_over_http_every_call_is_answered_as_the_sdk_answers_it(calls: list[tuple[Any, dict[str, Any]]]) -> None:
-    messages = [request(number, MODERN, **given) for number, given in calls]
-
-    async def both() -> None:
-        assert await posted(make(), messages) == await posted(make(closed=True), messages)
-
-    anyio.run(both)
-
-
-@pytest.mark.anyio
-async def test_over_http_every_kind_of_answer_is_the_same_and_went_the_short_way(taken: list[Any]) -> None:
-    messages = [request(n, MODERN, kind=kind, said="größe 한 <&>", number=1e16) for n, kind in enumerate(KINDS)]
-    short = await posted(make(), messages)
-    assert taken == list(range(len(KINDS)))
-    assert short == await posted(make(closed=True), messages) and len(taken) == len(KINDS)
-
-
-@pytest.mark.anyio
-async def test_over_http_headers_that_were_not_accepted_before_are_left_to_the_sdk(taken: list[Any]) -> None:
-    async with site(make()) as it:
-        message = request(1, MODERN, kind="text")
-        for _ in range(2):
-            assert (await it.post(message, mcp_name="take"))[0] == 400
-            assert (await it.post(message, mcp_method="tools/list"))[0] == 400
-        assert taken == []
-        for number in range(3):
-            assert (await it.post(request(number, MODERN, kind="text")))[0] == 200
-        assert taken == [1, 2]
-        assert (await it.post(message, mcp_param_kind="text"))[0] in (200, 400) and taken == [1, 2]
-        assert (await it.post(message, mcp_name="take"))[0] == 400 and taken == [1, 2]

@@ -30,6 +30,13 @@ WRONG: tuple[tuple[str, dict[str, object], tuple[str, ...]], ...] = (
     ("forecast_metric", {"metric": "cpu_busy_ratio", "server": "x" * 1_000_000}, ("not_found",)),
     ("forecast_metric", {"metric": "cpu_busy_ratio", "server": "web", "horizon": "soon"}, ("horizon", "soon")),
     ("capacity_outlook", {"growth_ratio": 1e9}, ("growth_ratio",)),
+    (
+        "capacity_outlook",
+        {"moved_load": "web:30"},
+        ("invalid_request", "moved_load", "from->to:percent", "web-a->web-b:30"),
+    ),
+    ("capacity_outlook", {"moved_load": "nowhere->web:30"}, ("not_found", "nowhere")),
+    ("capacity_outlook", {"moved_load": "->" * 100_000}, ("invalid_request", "moved_load")),
     ("correlate_metrics", {"metric": "cpu_busy_ratio", "max_lag": "2d"}, ("max_lag",)),
     ("incident_report", {"incident_id": "' OR 1=1 --"}, ("not_found",)),
     ("inject_fault", {"kind": "meteor", "target": "web"}, ("kind", "cpu_saturation")),

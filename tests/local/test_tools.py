@@ -11,6 +11,7 @@ from fleet_client import AT_S, ask, fleet_client, refused, text_of
 from openmanager_core.source import SourceSettings
 
 INCIDENT = SourceSettings(scenario="incident")
+ALL = {"limit": 500, "max_chars": 200_000}
 CALLS: tuple[tuple[str, dict[str, object]], ...] = (
     ("fleet_overview", {}),
     ("list_servers", {"limit": 500}),
@@ -150,3 +151,34 @@ async def test_whoever_asks_for_more_gets_more_on_one_page() -> None:
         long = await ask(client, "query_metrics", metric="cpu_busy_ratio", limit=30, max_chars=100_000)
         assert len(short["series"]) < len(long["series"]) == 30
         assert "max_chars" in await refused(client, "query_metrics", metric="cpu_busy_ratio", max_chars=10)
+
+
+@pytest.mark.anyio
+async def test_moved_load_shows_both_clusters_before_and_after_and_leaves_the_others_alone() -> None:
+    async with fleet_client() as client:
+        plain = {(c["cluster"], c["metric"]): c for c in (await ask(client, "capacity_outlook", **ALL))["clusters"]}
+        webs = sorted({cluster for cluster, _ in plain if cluster.startswith("web")})
+        source, target = webs[:2]
+        answer = await ask(client, "capacity_outlook", moved_load=f"{source} -> {target}: 40%", **ALL)
+        moved = {(c["cluster"], c["metric"]): c for c in answer["clusters"]}
+        assert moved.keys() == plain.keys()
+        for key, row in moved.items():
+            before = {"used_before": row["used_before"], "peak_before": row["peak_before"]}
+            if key[0] not in webs[:2]:
+                assert row == plain[key]
+                continue
+            assert before == {"used_before": plain[key]["used"], "peak_before": plain[key]["peak"]}
+            assert row["exhausted_before"] == plain[key]["exhausted"]
+        giver, taker = moved[source, "cpu_busy_ratio"], moved[target, "cpu_busy_ratio"]
+        assert giver["used"] == pytest.approx(0.6 * giver["used_before"], rel=0.01)
+        assert taker["used"] > taker["used_before"]
+        text = text_of(await client.call_tool("capacity_outlook", {"moved_load": f"{source}->{target}:40", **ALL}))
+        assert f'moved load "{source}->{target}:40"' in text
+        assert f"40 % of {source}'s load moved here" in text and "Before the move: " in text
+        only = await ask(client, "capacity_outlook", moved_load=f"{source}->{target}:40", cluster=target, **ALL)
+        assert {c["cluster"] for c in only["clusters"]} == {target}
+        alone = next(c for c in only["clusters"] if c["metric"] == "cpu_busy_ratio")
+        assert alone["used"] == pytest.approx(taker["used"], rel=0.05)
+        other = next(cluster for cluster, _ in plain if cluster.startswith("database"))
+        refusal = await refused(client, "capacity_outlook", moved_load=f"{source}->{other}:40")
+        assert "clusters of one type" in refusal

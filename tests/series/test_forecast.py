@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openmanager_core.analysis._series_blend import weighted_median
+from openmanager_core.analysis._series_blend import trimmed_mean
+from openmanager_core.analysis._series_candidates import usual_day
 from openmanager_core.analysis._series_prepare import block_means, fill_gaps, on_grid
 from openmanager_core.analysis.forecast import MAX_HORIZON, forecast
 from openmanager_core.errors import InsufficientData, InvalidRequest
@@ -142,11 +143,43 @@ def test_the_name_can_be_called_as_function_and_as_module() -> None:
 
 
 @given(rows=st.lists(st.tuples(finite, st.floats(0.01, 10)), min_size=1, max_size=12, unique_by=lambda r: r[0]))
-def test_the_weighted_median_matches_the_definition(rows: list[tuple[float, float]]) -> None:
+def test_the_trimmed_mean_matches_the_definition(rows: list[tuple[float, float]]) -> None:
     values, weights = np.array([r[0] for r in rows]), np.array([r[1] for r in rows])
-    got = weighted_median(values[:, None], weights / weights.sum())[0]
-    want = naive.weighted_median(values.tolist(), weights.tolist())
+    got = trimmed_mean(values[:, None], weights / weights.sum())[0]
+    want = naive.trimmed_mean(values.tolist(), weights.tolist(), 0.2)
     np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-9 * (1 + np.abs(values).max()))
+
+
+def test_a_member_with_an_outlying_forecast_and_a_fifth_of_the_weight_does_not_count() -> None:
+    weights = np.array([0.2, 0.5, 0.3])
+    near, far = (trimmed_mean(np.array([[wild], [10.0], [11.0]]), weights)[0] for wild in (12.0, 1e9))
+    assert near == far
+    assert 10 <= near <= 11
+
+
+def test_a_quiet_weekend_is_foreseen_from_the_weekends_before() -> None:
+    rng = np.random.default_rng(8)
+    t = np.arange(24 * 35)
+    busy = np.where(t // 24 % 7 < 5, 10.0, 2.0)
+    values = busy * (1.5 + np.sin(2 * np.pi * t / 24)) + rng.normal(size=len(t)) * 0.1
+    saturday = 24 * 33
+    mean = forecast(values[:saturday], 48, 24)["mean"]
+    np.testing.assert_allclose(mean, values[saturday : saturday + 48], atol=0.6)
+
+
+def test_what_a_usual_day_is_at_an_origin_is_not_changed_by_what_came_after() -> None:
+    season, width = 24, 5
+    x = np.random.default_rng(9).normal(size=season * 20)
+    origins, lead = np.array([season * 9, season * 16 + 5]), np.arange(1, season * 15)
+    for origin in origins:
+        changed = x.copy()
+        changed[origin:] = 1e6
+        for a, b in zip(
+            usual_day(x, origins[origins == origin], lead, season, width),
+            usual_day(changed, origins[origins == origin], lead, season, width),
+            strict=True,
+        ):
+            np.testing.assert_array_equal(a, b)
 
 
 def test_a_short_gap_is_bridged_and_a_long_one_follows_the_season() -> None:

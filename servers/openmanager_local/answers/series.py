@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from openmanager_core.text import ident
+from openmanager_core.text import ident, quoted
 from openmanager_kit.answers import Answer
 from openmanager_local.answers.common import Row, Telling, amount, block, joined, more, notes, trail_block
 
@@ -115,7 +115,7 @@ class ForecastAnswer(Answer):
 
 
 class CapacityRow(Row):
-    """A cluster's tightest resource."""
+    """A cluster's tightest resource; before: without the moved load, null where none moves."""
 
     cluster: str
     type: str
@@ -131,6 +131,9 @@ class CapacityRow(Row):
     servers_needed: int
     confidence: float
     summary: str
+    used_before: float | None
+    peak_before: float | None
+    exhausted_before: str | None
 
 
 class CapacityAnswer(Answer):
@@ -140,6 +143,7 @@ class CapacityAnswer(Answer):
     horizon: str
     growth_ratio: float
     lost_servers: int
+    moved_load: str
     total: int
     clusters: list[CapacityRow]
     explanation: str
@@ -157,6 +161,8 @@ class CapacityAnswer(Answer):
             for c in self.clusters
         ]
         what_if = f"growth {100 * self.growth_ratio:+.0f} %, {self.lost_servers} servers lost per cluster"
+        if self.moved_load:
+            what_if += f", moved load {quoted(self.moved_load)}"
         head = f"{len(self.clusters)} of {self.total} clusters, {self.horizon} ahead from {self.history}; {what_if}"
         return joined(
             block(head, rows, self.explanation), trail_block(self.trail), notes(self.problems), more(self.next_cursor)

@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from openmanager_core.analysis._series_candidates import (
+    WEEK,
     Float,
     Int,
     plain_candidates,
@@ -21,6 +22,9 @@ _SHORT_ORIGINS = 24
 _POWER = 10.0
 _RECENT = 0.85
 _KEEP = 13
+_TRIM = 0.2
+_SAME_DAY = 4.0
+"""How much more an error on the day of the week that is to be forecast counts."""
 _BLOCKS = (1 / 24, 1 / 4)
 
 
@@ -64,29 +68,33 @@ def _origins(n: int, horizon: int, season: int) -> tuple[Int, int]:
     return (n - look) - stride * np.arange(min(most, count), dtype=np.int64), look
 
 
-def weighted_median(values: Float, weights: Float) -> Float:
-    """Middle of ``(..., candidates, times)`` along the candidates, interpolated between neighbours."""
+def trimmed_mean(values: Float, weights: Float) -> Float:
+    """Mean of ``(..., candidates, times)`` along the candidates without the lowest and highest of the weight.
+
+    `weights` add up to 1; `_TRIM` of them is cut at each end, through a candidate where it must be, so
+    that one with most of the weight is hardly moved by the others, and an outlier does not count.
+    """
     order = np.argsort(values, axis=-2)
-    v = np.take_along_axis(values, order, axis=-2)
-    w = weights[order]
-    mid = np.cumsum(w, axis=-2) - w / 2
-    above = np.argmax(mid >= 0.5, axis=-2)
-    above = np.where(mid[..., -1, :] < 0.5, values.shape[-2] - 1, above)
-    below = np.maximum(above - 1, 0)
-
-    def at(a: Float, index: Int) -> Float:
-        return np.asarray(np.take_along_axis(a, index[..., None, :], axis=-2)[..., 0, :])
-
-    lo, hi, m_lo, m_hi = at(v, below), at(v, above), at(mid, below), at(mid, above)
-    share = np.where(m_hi > m_lo, np.clip((0.5 - m_lo) / np.where(m_hi > m_lo, m_hi - m_lo, 1.0), 0.0, 1.0), 1.0)
-    return np.asarray(lo + share * (hi - lo))
+    cut = np.clip(np.cumsum(weights[order], axis=-2), _TRIM, 1 - _TRIM)
+    inside = np.diff(cut, axis=-2, prepend=_TRIM) / (1 - 2 * _TRIM)
+    return np.asarray((np.take_along_axis(values, order, axis=-2) * inside).sum(axis=-2))
 
 
-def _weights(losses: Float, tiny: float) -> Float:
-    """Weights from ``(origins, candidates)`` mean absolute errors, newest origin first."""
+def _alike(ago: Int, season: int) -> Float:
+    """How much origins so many rows ago tell of now: those at the same day of the week tell more."""
+    out = np.ones(len(ago))
+    if season:
+        off = ago % (WEEK * season)
+        out[2 * np.minimum(off, WEEK * season - off) < season] = _SAME_DAY
+    return out
+
+
+def _weights(losses: Float, tiny: float, alike: Float) -> Float:
+    """Weights from ``(origins, candidates)`` mean absolute errors, newest origin first; `alike` per origin."""
     # Dividing by each origin's typical loss keeps one unforeseeable day from drowning the others.
     relative = losses / np.maximum(np.median(losses, axis=1, keepdims=True), tiny)
     age = _RECENT ** (np.arange(len(losses)) * min(1.0, _ORIGINS / len(losses)))
+    age = age * alike
     loss = age @ relative / age.sum()
     weight = (loss / max(float(loss.min()), 1e-12) + 1e-9) ** -_POWER
     if len(weight) > _KEEP:
@@ -126,7 +134,7 @@ def blend(x: Float, known: BoolArray, lead: Int, season: int) -> Blend:
     checkpoint()
     past_names, past = candidates(origins, np.arange(1, look + 1))
     shared = [k for k, name in enumerate(names) if name in past_names]
-    past = past[:, [past_names.index(names[k]) for k in shared]]
+    future, past = future[shared], past[:, [past_names.index(names[k]) for k in shared]]
     at = origins[:, None] + np.arange(look)
     truth = np.where(known[at], x[at], np.nan)
     miss = np.abs(past - truth[:, None])
@@ -137,13 +145,15 @@ def blend(x: Float, known: BoolArray, lead: Int, season: int) -> Blend:
     fitted = np.empty_like(truth)
     weight = np.full(len(shared), 1 / len(shared))
     share = np.zeros(len(shared))
+    alike = _alike(len(x) - origins, season)
     for first, last in pairwise(edges):
         rows = np.isfinite(truth[:, first:last]).any(axis=1)
         if rows.any():
-            weight = _weights(np.nanmean(miss[rows, :, first:last], axis=2), tiny)
+            weight = _weights(np.nanmean(miss[rows, :, first:last], axis=2), tiny, alike[rows])
         ahead = (lead > first) & ((lead <= last) | (last == look))
         share += weight * (int(ahead.sum()) / len(lead))
-        mean[ahead] = weighted_median(future[shared][:, ahead], weight)
-        fitted[:, first:last] = weighted_median(past[:, :, first:last], weight)
+        kept = np.flatnonzero(weight)
+        mean[ahead] = trimmed_mean(future[kept][:, ahead], weight[kept])
+        fitted[:, first:last] = trimmed_mean(past[:, kept, first:last], weight[kept])
     heaviest = sorted(((names[k], float(w)) for k, w in zip(shared, share, strict=True)), key=lambda row: -row[1])
     return Blend(mean, truth - fitted, tuple(heaviest))

@@ -11,13 +11,18 @@ import numpy.typing as npt
 Float = npt.NDArray[np.float64]
 Int = npt.NDArray[np.int64]
 
-_SEASONS = (3, 5, 7, 10)
+_SEASONS = (3, 5, 7)
 """How many of the latest seasons a seasonal median looks at."""
 _OFFSETS = ((1 / 24, 1 / 24), (1 / 24, 1 / 6), (1 / 24, 1.0), (1.0, 1.0), (1.0, np.inf))
 """(length of the latest stretch, half-life of its offset), in seasons."""
 _LEVELS = (0.0, 1 / 24, 1 / 4, 1.0)
 """Lengths of the stretch whose median is held, in seasons; 0 is the last reading."""
-_WEEK = 7
+WEEK = 7
+"""Seasons after which the work of people repeats, where a season is a day."""
+_WEEKS = 2
+"""Most weeks whose mean is the same day of the week as it usually is."""
+_WEEK_OFFSETS = ((1 / 24, 1 / 6), (1.0, 1.0), (1.0, np.inf))
+"""As `_OFFSETS`, from what that day usually is."""
 _DRIFT_SEASONS = 14
 """Most seasons a seasonal drift is taken from."""
 _SLOTS = 48
@@ -26,14 +31,18 @@ _PAIR_POINTS = 120
 """Most points that enter a Theil-Sen slope inside the backtest: 7,140 pairs."""
 
 
+def _hann(width: int) -> Float:
+    weights = np.hanning(width + 2)[1:-1]
+    return np.asarray(weights / weights.sum())
+
+
 def smooth_circular(profile: Float, width: int) -> Float:
     """Smooth along the last axis, which is a circle, with a Hann window of `width` (odd) points."""
     if width < 3:
         return profile
     length = profile.shape[-1]
-    weights = np.hanning(width + 2)[1:-1]
     kernel = np.zeros(length)
-    np.add.at(kernel, np.arange(-(width // 2), width // 2 + 1) % length, weights / weights.sum())
+    np.add.at(kernel, np.arange(-(width // 2), width // 2 + 1) % length, _hann(width))
     return np.asarray(np.fft.irfft(np.fft.rfft(profile, axis=-1) * np.fft.rfft(kernel), n=length, axis=-1))
 
 
@@ -81,14 +90,51 @@ def _profile(x: Float, origins: Int, season: int, most: int) -> Float:
     return out
 
 
-def _fading_offset(x: Float, origins: Int, lead: Int, profile: Float, stretch: float, half_life: float) -> Float:
-    """How far the latest `stretch` lies off the profile, halved every `half_life` (both in seasons)."""
-    season = profile.shape[1]
+def _fading_offset(late: Float, lead: Int, stretch: float, half_life: float) -> Float:
+    """How far the latest `stretch` lies off the profile, halved every `half_life` (both in seasons).
+
+    `late` is the latest season minus the profile, shape ``(origins, season)``.
+    """
+    season = late.shape[1]
     size = max(1, min(season, round(stretch * season)))
-    latest = x[origins[:, None] - size + np.arange(size)]
-    offset = np.median(latest - profile[:, season - size :], axis=1)
+    offset = np.median(late[:, season - size :], axis=1)
     fade = np.exp2(-lead / (half_life * season)) if np.isfinite(half_life) else np.ones(len(lead))
     return np.asarray(offset[:, None] * fade)
+
+
+def usual_day(x: Float, origins: Int, lead: Int, season: int, width: int) -> tuple[Float, Float]:
+    """What is usual on each day of the week: the mean of the latest weeks, smoothed over `width` (odd) rows.
+
+    Parameters
+    ----------
+    x
+        Shape ``(n,)``, no ``nan``.
+    origins
+        Each at least eight seasons: a week, and the season before it. Only rows before an origin count.
+    lead
+        How many rows ahead, at least 1.
+
+    Returns
+    -------
+    tuple
+        The usual values at each lead, shape ``(origins, leads)``; how far the latest season lies off what
+        was usual then, shape ``(origins, season)``.
+    """
+    half = width // 2
+    smooth = np.convolve(np.pad(x, half, mode="edge"), _hann(width), mode="valid")
+    # What is smoothed in at the end of a week must not come from after the origin.
+    week = WEEK * season
+    ahead = np.minimum((lead - 1) % week, week - 1 - half)
+    usual = np.empty((len(origins), len(lead)))
+    late = np.empty((len(origins), season))
+    counts = np.minimum(_WEEKS, (origins // season - 1) // WEEK)
+    for count in np.unique(counts):
+        rows = counts == count
+        start = origins[rows, None, None] - (1 + np.arange(count))[:, None] * week
+        usual[rows] = smooth[start + ahead].mean(axis=1)
+        before = np.arange(-season, 0)
+        late[rows] = x[origins[rows, None] + before] - smooth[start + before].mean(axis=1)
+    return usual, late
 
 
 def seasonal_candidates(x: Float, origins: Int, lead: Int, season: int, seasons: int) -> tuple[list[str], Float]:
@@ -111,29 +157,37 @@ def seasonal_candidates(x: Float, origins: Int, lead: Int, season: int, seasons:
     # The names depend on the whole past only, so that past and future origins offer the same list.
     wants = [want for k, want in enumerate(_SEASONS) if not k or _SEASONS[k - 1] < seasons]
     smooth = np.zeros((len(origins), season))
+    width = min(13, season // 8) | 1
+    latest = _latest_blocks(x, origins, season, 1)[:, 0]
     for want in wants:
         rough = _profile(x, origins, season, want)
-        smooth = smooth_circular(rough, min(13, season // 8) | 1)
+        smooth = smooth_circular(rough, width)
         for kind, profile in (("", rough), ("~", smooth)):
             names.append(f"season{want}{kind}")
             out.append(profile[:, slot])
-            if want < min(7, wants[-1]):
+            if want < wants[-1]:
                 continue
             for stretch, half_life in _OFFSETS:
                 names.append(f"season{want}{kind}+{stretch:.2f}/{half_life:.2f}")
-                out.append(profile[:, slot] + _fading_offset(x, origins, lead, profile, stretch, half_life))
+                out.append(profile[:, slot] + _fading_offset(latest - profile, lead, stretch, half_life))
     for stretch in _LEVELS:
         rows = max(1, round(stretch * season))
         names.append(f"level{stretch:.2f}")
         level = np.median(x[origins[:, None] - rows + np.arange(rows)], axis=1)
         out.append(np.repeat(level[:, None], len(lead), axis=1))
     names.append("naive")
-    out.append(_latest_blocks(x, origins, season, 1)[:, 0][:, slot])
+    out.append(latest[:, slot])
     least = int(origins.min()) // season
-    if least >= _WEEK:
-        week = x[origins[:, None] - _WEEK * season + (lead - 1) % (_WEEK * season)]
+    if least >= WEEK:
+        week = x[origins[:, None] - WEEK * season + (lead - 1) % (WEEK * season)]
         names.append("week")
         out.append(0.5 * week + 0.5 * smooth[:, slot])
+    if least > WEEK:
+        for kind, smoothing in (("", 1), ("~", width)):
+            usual, late = usual_day(x, origins, lead, season, smoothing)
+            for stretch, half_life in _WEEK_OFFSETS:
+                names.append(f"weekday{kind}+{stretch:.2f}/{half_life:.2f}")
+                out.append(usual + _fading_offset(late, lead, stretch, half_life))
     count = min(_DRIFT_SEASONS, least)
     if count >= 3:
         blocks = _latest_blocks(x, origins, season, count)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from openmanager_core.analysis._series_whatif import load_factor, load_share, servers_for, under_load
 from openmanager_core.analysis.forecast import MIN_READINGS, SeriesForecast, forecast_series
+from openmanager_core.analysis.moved_load import Move, MovedLoad
 from openmanager_core.catalog import METRICS, Metric, metric
 from openmanager_core.errors import InsufficientData, InvalidRequest
 from openmanager_core.facts import Fact, fact
@@ -55,6 +56,8 @@ class ClusterCapacity:
         minimum. The present number where more servers do not help.
     method
         How its future was found; empty where it is too far from its limit, or has too few readings, to be forecast.
+    before
+        The same without the moved load; None where none moves.
     """
 
     cluster: str
@@ -73,6 +76,7 @@ class ClusterCapacity:
     summary: str
     method: str = ""
     fact: Fact | None = None
+    before: ClusterCapacity | None = None
 
 
 def capacity_outlook(
@@ -82,6 +86,7 @@ def capacity_outlook(
     *,
     growth_ratio: float = 0.0,
     lost_servers: int = 0,
+    moved_load: MovedLoad | None = None,
     limits: Mapping[str, float] | None = None,
 ) -> list[ClusterCapacity]:
     """Say for every cluster and resource how full it is, when it is exhausted and what would help.
@@ -96,6 +101,8 @@ def capacity_outlook(
         What if the load were so much higher: 0.5 is half as much again; above -1.
     lost_servers
         What if every cluster lost so many members and the rest took over their load.
+    moved_load
+        What if a part of one cluster's load were served by another of its type.
     limits
         Replaces or adds limits, in the metric's own unit per server (such as connections_active).
 
@@ -108,11 +115,12 @@ def capacity_outlook(
     Raises
     ------
     InvalidRequest
-        If an option is out of range or no panel is of a limited metric.
+        If an option is out of range, no panel is of a limited metric, or load moves between types.
     NotFound
-        If `limits` names an unknown metric.
+        If `limits` names an unknown metric or `moved_load` an unknown cluster.
     InsufficientData
-        If no server of the fleet has a reading of a limited metric.
+        If no server of the fleet has a reading of a limited metric, or a cluster whose load moves has
+        no CPU readings.
     """
     bounds = _limits(limits)
     _check(horizon_s, growth_ratio, lost_servers)
@@ -125,6 +133,7 @@ def capacity_outlook(
     outlook: list[ClusterCapacity] = []
     clusters = _clusters(fleet)
     case = _Case(horizon_s, growth_ratio, lost_servers)
+    move = _move(moved_load, clusters, fleet, panels) if moved_load else None
     for k, cluster in enumerate(clusters):
         cpu = _members(panels.get("cpu_busy_ratio"), cluster)
         ending = sum(found.exhausted_at_s is not None for found in outlook)
@@ -134,7 +143,12 @@ def capacity_outlook(
             members = _members(panels[meta.name], cluster)
             if members is not None:
                 times = panels[meta.name].times_s
-                outlook.append(_Resource(cluster, meta, bounds[meta.name], times, members, cpu, case).outlook())
+                made = _Resource(cluster, meta, bounds[meta.name], times, members, cpu, case)
+                found = made.outlook()
+                if move is not None and move.touches(cluster.id):
+                    made.take(move)
+                    found = _compared(made.outlook(), found, bounds[meta.name], float(times[-1]))
+                outlook.append(found)
     if not outlook:
         raise InsufficientData(
             f"no server of the fleet has a reading of {', '.join(m.name for m in wanted)} in the window",
@@ -179,6 +193,28 @@ def _members(panel: Panel | None, cluster: ServerCluster) -> Float | None:
     return rows if len(rows) else None
 
 
+def _move(moved: MovedLoad, clusters: list[ServerCluster], fleet: Fleet, panels: Mapping[str, Panel]) -> Move:
+    by_id = {c.id: c for c in clusters}
+    sides = [by_id[name] for name in (moved.source, moved.target) if name in by_id]
+
+    def means(panel: Panel) -> tuple[Float | None, Float | None]:
+        first, second = (None if (rows := _members(panel, side)) is None else _mean(rows) for side in sides)
+        return first, second
+
+    both = len(sides) == 2
+    return Move(moved, by_id, fleet, {name: means(panel) for name, panel in panels.items()} if both else {})
+
+
+def _compared(after: ClusterCapacity, before: ClusterCapacity, limit: float, now_s: float) -> ClusterCapacity:
+    """What was before beside what would be, also in the summary."""
+    unit = limit / before.limit_ratio
+    used, peak, at = before.used_ratio * unit, before.peak_ratio * unit, before.exhausted_at_s
+    then = fact("capacity.before", used=used, peak=peak, in_s=None if at is None else max(at - now_s, 0.0))
+    assert after.fact is not None
+    whole = fact("capacity.several", parts=(*after.fact.of["parts"], then))
+    return replace(after, before=before, summary=said(whole), fact=whole)
+
+
 def _mean(rows: Float) -> Float:
     known = np.isfinite(rows)
     count = known.sum(axis=0)
@@ -219,13 +255,21 @@ class _Resource:
         self.share = load_share(meta.name, cluster.type, _mean(members), None if cpu is None else _mean(cpu))
         self.factor = load_factor(self.n, min(case.lost, self.n), case.growth)
         self.gone = case.lost >= self.n
+        self.growth = case.growth
+        self.moved: tuple[Fact, ...] = ()
+
+    def take(self, move: Move) -> None:
+        """From here on as if that load had moved."""
+        self.members = move.rows(self.cluster.id, self.meta.name, self.members, self.share)
+        self.growth = (1 + self.growth) * (1 + move.growth(self.cluster.id)) - 1
+        self.moved = (move.seen_from(self.cluster.id),)
 
     def outlook(self) -> ClusterCapacity:
         rows = self._whole()[None, :] if self.meta.name not in _WORST_MEMBER else self._worst()
         fills = self.meta.name in _FILLS
         best: tuple[tuple[float, float, float], Float, Float, SeriesForecast | None] | None = None
         for today in rows:
-            then = under_load(today, self.factor, self.share, fills, self.case.growth)
+            then = under_load(today, self.factor, self.share, fills, self.growth)
             ahead = self._forecast(then)
             at, soon = (ahead.crosses_at_s, ahead.crosses_earliest_s) if ahead else (None, None)
             key = (math.inf if at is None else at, math.inf if soon is None else soon, -self._now(then))
@@ -314,7 +358,7 @@ class _Resource:
         now_s, left = float(self.t[-1]), max(self.n - self.case.lost, 0)
         yield fact(
             "capacity.room", cluster=self.cluster.id, metric=self.meta.name, fullest=self.meta.name in _WORST_MEMBER,
-            growth=self.case.growth, lost=min(self.case.lost, self.n), members=self.n,
+            growth=self.case.growth, lost=min(self.case.lost, self.n), members=self.n, moved=self.moved,
             used=used, peak=peak, limit=self.limit,
         )  # fmt: skip
         at, soon, late = times

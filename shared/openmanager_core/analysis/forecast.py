@@ -78,11 +78,11 @@ def forecast(values: npt.ArrayLike, horizon: int, season: int) -> dict[str, list
 
     Notes
     -----
-    The weighted median of some 30 plain forecasts (medians over the last 3 to 10 seasons, raw and
-    smoothed, with fading offsets; seasonal naive; the same slot a week ago; held levels; a seasonal
-    Theil-Sen drift), each weighted by its errors at up to eight origins in the series' own past, newer
-    ones more. Combining beats choosing when the past is short [1]_. The interval is the 80 % quantile
-    of the blend's errors at those origins, by lead.
+    The weighted and trimmed mean of some 35 plain forecasts (medians over the last 3 to 7 seasons and
+    means of the same days of the last two weeks, raw and smoothed, with fading offsets; seasonal naive;
+    held levels; a seasonal Theil-Sen drift), each weighted by its errors at up to eight origins in the
+    series' own past, newer ones and those a week ago more. Combining beats choosing when the past is
+    short [1]_. The interval is the 80 % quantile of the blend's errors at those origins, by lead.
 
     References
     ----------

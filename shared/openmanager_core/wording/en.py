@@ -66,12 +66,21 @@ def _pattern(words: str, f: Facts) -> str:
 def _room(f: Facts) -> str:
     case = [f"{f['growth']:+.0%} load"] if f["growth"] else []
     case += [f"{f['lost']} of {f['members']} servers lost"] if f["lost"] else []
+    case += _each(f, "moved")
     what = f" with {' and '.join(case)}" if case else ""
     whose = "fullest member" if f["fullest"] else "mean"
     return (
         f"{ident(f['cluster'])}{what}: {f['metric']} ({whose}) is {f['used']:.3g}, "
         f"95 % of the time under {f['peak']:.3g}; the limit is {f['limit']:g}."
     )
+
+
+def _before(f: Facts) -> str:
+    if f["in_s"] is None:
+        when = "not at its limit within the horizon"
+    else:
+        when = f"at its limit in {spoken_s(f['in_s'])}" if f["in_s"] > 0 else "over its limit"
+    return f"Before the move: {f['used']:.3g}, 95 % of the time under {f['peak']:.3g}, {when}."
 
 
 def _reaches(f: Facts) -> str:
@@ -130,6 +139,9 @@ SENTENCES: dict[str, Callable[[Facts], str]] = {
     "pattern.recurring_spike": lambda f: _pattern(f"spikes by {f['height']:+.3g} {f['unit']} every {spoken_s(f['period_s'])} ({f['count']} times)", f),
     "pattern.discord": lambda f: _pattern(f"has one stretch of {spoken_s(f['length_s'])} unlike all others (z {f['z']:.1f})", f),
     "capacity.room": _room,
+    "capacity.moved_away": lambda f: f"{100 * f['share']:g} % of its load moved to {ident(f['target'])}",
+    "capacity.moved_here": lambda f: f"{100 * f['share']:g} % of {ident(f['source'])}'s load moved here",
+    "capacity.before": _before,
     "capacity.no_server": lambda f: "No server would be left.",
     "capacity.over": lambda f: "It is over the limit now.",
     "capacity.reaches": _reaches,

@@ -119,12 +119,21 @@ def _drift(f: Facts, up: str, down: str) -> str:
 def _room(f: Facts) -> str:
     case = [f"부하 {f['growth']:+.0%}"] if f["growth"] else []
     case += [f"서버 {f['members']}대 중 {f['lost']}대 상실"] if f["lost"] else []
+    case += _each(f, "moved")
     what = f"({', '.join(case)})" if case else ""
     whose_metric = f"{metric(f['metric'])}({'가장 높은 서버' if f['fullest'] else '평균'})"
     return (
         f"{ident(f['cluster'])}{what}: {_p(whose_metric, '은/는')} {f['used']:.3g}, "
         f"95 %의 시간 동안 {f['peak']:.3g} 미만, 한도는 {f['limit']:g}입니다."
     )
+
+
+def _before(f: Facts) -> str:
+    if f["in_s"] is None:
+        when = "기간 안에는 한도에 도달하지 않음"
+    else:
+        when = f"{length(f['in_s'])} 뒤 한도 도달" if f["in_s"] > 0 else "한도 초과"
+    return f"이전하기 전: {f['used']:.3g}, 95 %의 시간 동안 {f['peak']:.3g} 미만, {when}."
 
 
 def _reaches(f: Facts) -> str:
@@ -193,6 +202,9 @@ SENTENCES: dict[str, Callable[[Facts], str]] = {
     "pattern.recurring_spike": lambda f: _pattern(f"{length(f['period_s'])}마다 {'위' if f['height'] > 0 else '아래'}로 {abs(f['height']):.3g}{_unit(f)}만큼 튑니다({f['count']}회)", f),
     "pattern.discord": lambda f: f"{_of(f)} 가운데 {length(f['length_s'])} 길이의 한 구간이 나머지와 다릅니다(z {f['z']:.1f}).",
     "capacity.room": _room,
+    "capacity.moved_away": lambda f: f"부하의 {100 * f['share']:g} %를 {_p(ident(f['target']), '으로/로')} 이전",
+    "capacity.moved_here": lambda f: f"{ident(f['source'])} 부하의 {100 * f['share']:g} %를 이전받음",
+    "capacity.before": _before,
     "capacity.no_server": lambda f: "남는 서버가 없습니다.",
     "capacity.over": lambda f: "이미 한도를 넘었습니다.",
     "capacity.reaches": _reaches,
