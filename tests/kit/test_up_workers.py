@@ -70,7 +70,7 @@ async def test_a_fault_that_one_worker_injects_or_ends_holds_for_every_worker_an
         assert (await ask(running, first, "clear_faults", {}))["message"].startswith("Ended 1 fault.")
 
 
-CALLS_PER_MINUTE, BURST = 30, 5
+CALLS_PER_MINUTE, BURST = 12, 2
 
 
 class Caller:
@@ -102,7 +102,7 @@ class Caller:
         """How many calls of one each in turn are let through; the others are told why not."""
         texts = [self.text(worker) for worker in workers]
         refused = [text for text in texts if "rate_limited" in text]
-        assert all("your calls: more than 30 calls a minute. Try: again in" in text for text in refused)
+        assert all("your calls: more than 12 calls a minute. Try: again in" in text for text in refused)
         return len(texts) - len(refused)
 
     def most(self) -> int:
