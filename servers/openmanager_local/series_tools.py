@@ -51,7 +51,7 @@ async def query_metrics(
     cluster: Cluster = "",
     start: Start = "now-1h",
     end: End = "now",
-    step_s: Annotated[float, Field(ge=0, le=86400, description="Seconds per value; 0: about 60 values")] = 0,
+    step_s: Annotated[float, Field(ge=0, le=86400, description="Seconds per value; 0: about 60")] = 0,
     aggregate: Annotated[Aggregate, Field(description="Over servers; none: one each")] = "none",
     explain: Explain = False,
     limit: Limit = 20,
@@ -143,7 +143,7 @@ async def forecast_metric(
     metric: MetricName,
     server: ServerName,
     horizon: Horizon = "24h",
-    threshold: Annotated[float, Field(description="Level to watch, in its unit; 0: the usual limit")] = 0.0,
+    threshold: Annotated[float, Field(description="Level to watch; 0: the usual one")] = 0.0,
     history: Annotated[str, Field(description="Past used")] = "3d",
     explain: Explain = False,
 ) -> ForecastAnswer:
