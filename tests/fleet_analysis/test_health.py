@@ -71,7 +71,13 @@ DERIVED = {
     "backlog_s": "queue_depth_messages",
 }
 USUAL = {"latency_p95_s": latest()["latency_p95_s"]}
-OTHERS = st.fixed_dictionaries({n: st.floats(*r) for n, r in RANGES.items()})
+ALL_AT_ONCE = st.fixed_dictionaries({n: st.floats(*r) for n, r in RANGES.items()})
+OTHERS = st.one_of(
+    st.just({}),
+    st.tuples(st.sampled_from(sorted(RANGES)), st.floats(0, 1)).map(lambda o: {o[0]: o[1] * RANGES[o[0]][1]}),
+)
+"""One other metric at most: where much is bad, the score is 0 whatever the rest does."""
+SECONDS = st.floats(-3, 1).map(lambda power: 10.0**power)
 
 
 def test_every_rule_is_tried_with_worse_values_below() -> None:
@@ -82,7 +88,8 @@ def test_every_rule_is_tried_with_worse_values_below() -> None:
 @given(st.sampled_from(sorted(RANGES)), st.data(), OTHERS, st.sampled_from([None, USUAL]))
 def test_a_worse_value_never_raises_the_score(name, data, others, usual) -> None:
     low, high = RANGES[name]
-    better, worse = sorted([data.draw(st.floats(low, high)), data.draw(st.floats(low, high))])
+    near = st.floats(0, 1).map(lambda u: low + (high - low) * u**4)  # most rules end where the range begins
+    better, worse = sorted(data.draw(st.one_of(near, st.floats(low, high))) for _ in range(2))
     first = server_health(latest(**{**others, name: better}), FLEET, usual=usual)
     second = server_health(latest(**{**others, name: worse}), FLEET, usual=usual)
     for host in (HOSTS[0], HOSTS[-1]):
@@ -103,16 +110,27 @@ def test_a_clock_that_is_further_off_to_either_side_never_raises_the_score(a, b,
     assert far <= near + 1e-9
 
 
-@given(st.lists(st.floats(0.001, 60), min_size=5, max_size=6), st.floats(0.001, 60), st.sampled_from([None, USUAL]))
-def test_a_server_that_gets_slower_among_any_peers_never_scores_better(peers, other, usual) -> None:
-    def score(own: float) -> float:
-        panel = Panel(
-            "latency_p95_s", HOSTS[: len(peers)], np.array([0.0]), np.array([[own], *([p] for p in peers[1:])])
-        )
-        return server_health({"latency_p95_s": panel}, FLEET, usual=usual)[HOSTS[0]].score
+@pytest.mark.parametrize("usual", [None, USUAL])
+@pytest.mark.parametrize("name", sorted(RANGES))
+def test_from_best_to_worst_the_score_only_falls(name, usual) -> None:
+    low, high = RANGES[name]
+    path = np.unique(np.concatenate([np.linspace(low, high, 60), high * np.logspace(-5, 0, 60)]))
+    scores = [server_health(latest(**{name: v}), FLEET, usual=usual) for v in path]
+    for host in (HOSTS[0], HOSTS[-1]):
+        assert max(np.diff([health[host].score for health in scores])) <= 1e-9
+    assert scores[-1][HOSTS[-1]].score < scores[0][HOSTS[-1]].score
 
-    fast, slow = sorted([peers[0], other])
-    assert score(slow) <= score(fast) + 1e-9
+
+@given(st.lists(SECONDS, min_size=4, max_size=5))
+def test_a_server_that_gets_slower_among_any_peers_never_scores_better(peers) -> None:
+    def score(own: float, usual_s: float) -> float:
+        hosts, at = HOSTS[: len(peers) + 1], np.array([0.0])
+        panel = Panel("latency_p95_s", hosts, at, np.array([own, *peers])[:, None])
+        usual = Panel("latency_p95_s", hosts, at, np.full((len(hosts), 1), usual_s))
+        return server_health({"latency_p95_s": panel}, FLEET, usual={"latency_p95_s": usual})[HOSTS[0]].score
+
+    for usual_s in (0.01, 1.0, 100.0):
+        assert max(np.diff([score(own, usual_s) for own in np.logspace(-3, 1.8, 30)])) <= 1e-9
 
 
 @pytest.mark.parametrize("name", sorted(RULES))
@@ -134,7 +152,7 @@ def test_the_decision_record_states_the_table_as_it_is() -> None:
     assert stated == {name: (rule.what, rule.at, rule.points) for name, rule in RULES.items()}
 
 
-@given(OTHERS)
+@given(ALL_AT_ONCE)
 def test_every_lost_point_has_a_reason_with_value_and_threshold(values) -> None:
     health = server_health(latest(**values), FLEET)[HOSTS[0]]
     lost = sum(float(re.search(r"\(-([\d.]+)\)$", r).group(1)) for r in health.reasons)
