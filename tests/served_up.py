@@ -53,7 +53,7 @@ def up(home: Path, *words: str, config: str = "development") -> Iterator[Up]:
     reader = threading.Thread(target=lambda: running.lines.extend(process.stderr or ()), daemon=True)
     reader.start()
     try:
-        assert line.startswith("openmanager listens on http://127.0.0.1:"), (before, line)
+        assert running.url.startswith(("http://127.0.0.1:", "https://127.0.0.1:")), (before, line)
         yield running
     finally:
         if process.poll() is None:

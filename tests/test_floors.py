@@ -14,7 +14,21 @@ ROOT = Path(__file__).resolve().parents[1]
 CORE, KIT, SERVERS = ROOT / "shared/openmanager_core", ROOT / "shared/openmanager_kit", ROOT / "servers"
 
 FLOORS = (
-    ("errors", "catalog", "fleet", "findings", "panel", "job", "text", "timespan", "files", "resilience"),
+    (
+        "near",
+        "errors",
+        "catalog",
+        "fleet",
+        "findings",
+        "panel",
+        "job",
+        "text",
+        "timespan",
+        "files",
+        "resilience",
+        "facts",
+        "wording",
+    ),
     ("screening", "simulator", "source"),
     ("validation",),
     ("processing",),

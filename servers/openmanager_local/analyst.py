@@ -44,10 +44,14 @@ def ledger_name(source: SourceSettings) -> str:
 
 @dataclass(slots=True)
 class Readings:
-    """Checked panels by metric, and what was wrong with them."""
+    """Checked panels by metric, what was wrong with them, and how much of each the source had.
+
+    `present_ratio` is the share of readings that were there before short gaps were bridged.
+    """
 
     panels: dict[str, Panel]
     problems: list[str] = field(default_factory=list)
+    present_ratio: dict[str, float] = field(default_factory=dict)
 
 
 class Analyst:
@@ -201,6 +205,14 @@ class Analyst:
             self._inventory = (now, await (await self.source()).inventory())
         return self._inventory[1]
 
+    def known_inventory(self) -> tuple[int, float] | None:
+        """How many servers the inventory in use holds, and how many seconds ago it was asked for; None: not yet."""
+        return (
+            None
+            if self._inventory is None
+            else (len(self._inventory[1].servers), time.monotonic() - self._inventory[0])
+        )
+
     async def now_s(self) -> float:
         """What "now" means for the source."""
         return await (await self.source()).now_s()
@@ -263,30 +275,37 @@ class Analyst:
                 raise InvalidRequest(f"no server here reports {name}", hint=f"one of {', '.join(have)}")
         return tuple(dict.fromkeys(wanted)) or have
 
-    async def read(self, metric: str, window: Window, hosts: Sequence[str] | None = None) -> tuple[Panel, list[str]]:
-        """One metric, validated and on one grid, and what was wrong with it."""
+    async def read(
+        self, metric: str, window: Window, hosts: Sequence[str] | None = None
+    ) -> tuple[Panel, list[str], float]:
+        """One metric, validated and on one grid, what was wrong with it, and the share of readings that were there."""
         from openmanager_core import processing, validation
 
         raw = await (await self.source()).read(metric, window, hosts)
         checked = await offload(validation.check, raw)
-        return await offload(processing.prepare, checked), list(checked.problems)
+        present = float(checked.coverage.mean()) if checked.coverage.size else 0.0
+        return await offload(processing.prepare, checked), list(checked.problems), present
 
     async def read_all(self, metrics: Sequence[str], window: Window, hosts: Sequence[str] | None = None) -> Readings:
         """Several metrics, a few at a time; metrics that none of the hosts has are left out."""
         fleet = await self.fleet()
         chosen = [fleet.by_id[h] for h in hosts if h in fleet.by_id] if hosts is not None else list(fleet.servers)
         types = {server.type for server in chosen}
-        found: dict[str, tuple[Panel, list[str]]] = {}
+        found: dict[str, tuple[Panel, list[str], float]] = {}
         failures: list[FleetError] = []
         limiter = anyio.Semaphore(_READS_AT_ONCE)
+        wanted, readings = sum(bool(types & set(catalog.metric(name).types)) for name in metrics), 0
 
         async def one(name: str, rows: list[str] | None) -> None:
+            nonlocal readings
             async with limiter:
                 try:
                     found[name] = await self.read(name, window, rows)
                 except FleetError as exc:
                     failures.append(exc)
-                checkpoint(0.6 * len(found) / max(1, len(metrics)), f"read {name}")
+                readings += found[name][0].values.size if name in found else 0
+                done = len(found) + len(failures)
+                checkpoint(done / max(1, wanted), f"reading: {done} of {wanted} metrics, {readings:,} readings so far")
 
         async with anyio.create_task_group() as tasks:
             for name in metrics:
@@ -299,7 +318,8 @@ class Analyst:
             raise failures[0]
         problems = [str(exc) for exc in failures]
         problems += [text for name in metrics if name in found for text in found[name][1]]
-        return Readings({name: found[name][0] for name in metrics if name in found}, problems)
+        there = [name for name in metrics if name in found]
+        return Readings({name: found[name][0] for name in there}, problems, {name: found[name][2] for name in there})
 
     async def aclose(self) -> None:
         """Let go of the source and the Ledger."""

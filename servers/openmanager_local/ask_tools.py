@@ -13,14 +13,16 @@ from openmanager_core.knowledge.asking.cues import ENGLISH, FLEET_WORDS, KOREAN
 from openmanager_core.knowledge.asking.hangul import folded
 from openmanager_core.knowledge.terms import terms
 from openmanager_core.text import visible
+from openmanager_kit.freshness import MADE
 from openmanager_local.answers.asking import AskAnswer, PassageRow
 from openmanager_local.asking_runs import Run, run
 from openmanager_local.asking_voice import Voice
 from openmanager_local.parameters import Bench, Explain
 from openmanager_local.runbook_tools import Spoken, passages
-from openmanager_local.words import status_text
+from openmanager_local.trail import engine_line
 
 _MOST_PASSAGES = 3
+_MOST_TRAIL = 30
 _CLOSE = 0.3
 """A passage for a question that was not understood has to fit this well to be shown."""
 
@@ -54,7 +56,7 @@ async def ask_fleet(
         not_understood=lost,
         alternatives=list(read.alternatives),
         passages=rows,
-        trail=[*_reading(read), *made.trail, f"source: {status_text(await analyst.status())}"] if explain else [],
+        trail=[*_reading(read), *made.trail[:_MOST_TRAIL], await engine_line(analyst), MADE] if explain else [],
         problems=made.problems[:10],
     )
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from string import Template
 from typing import Any
 
-from openmanager_core.analysis.recommend import as_data
-from openmanager_core.knowledge import runbooks
 from openmanager_core.text import ident, visible
 from openmanager_core.timespan import iso
-from openmanager_local.answers.common import ActionRow, amount
 from openmanager_local.asking_runs import Run
 from openmanager_local.finding_tools import (
     compare_windows,
@@ -31,12 +27,12 @@ async def anomalies(run: Run) -> None:
     if not made.anomalies:
         run.tell(
             f"Nothing odd: {made.explanation}",
-            f"이상 징후가 없습니다(시계열 {made.screened_series}개 확인, 구간 {made.window}).",
+            f"이상 징후가 없습니다(시계열 {made.screened_series}개 확인, 구간 {run.say.window(made)}).",
         )
         return
     run.tell(
         f"{made.total} anomalies in {made.window}, strongest first:",
-        f"{made.window} 구간에서 이상 징후 {made.total}건, 강한 순서:",
+        f"{run.say.window(made)} 구간에서 이상 징후 {made.total}건, 강한 순서:",
     )
     run.sentences += [f"- {run.say.finding(row)}" for row in made.anomalies]
 
@@ -48,17 +44,17 @@ async def patterns(run: Run) -> None:
     if not made.patterns:
         run.tell(
             f"No pattern in {metric} is stronger than chance: {made.explanation}",
-            f"{run.say.metric(metric)}: 우연보다 뚜렷한 패턴이 없습니다(시계열 {made.series}개, 구간 {made.window}).",
+            f"{run.say.metric(metric)}: 우연보다 뚜렷한 패턴이 없습니다(시계열 {made.series}개, 구간 {run.say.window(made)}).",
         )
         return
     run.tell(
         f"{made.total} patterns of {metric} over {made.window}:",
-        f"{made.window} 구간 {run.say.metric(metric)} 패턴 {made.total}건:",
+        f"{run.say.window(made)} 구간 {run.say.metric(metric)} 패턴 {made.total}건:",
     )
     for p in made.patterns:
         period = f", {run.say('every', '주기')} {run.say.length(p.period_s)}" if p.period_s else ""
         run.sentences.append(
-            f"- {ident(p.server)}: {run.say.pattern(p.kind)}{period}, {visible(p.summary)} "
+            f"- {run.say.pattern(p.kind)}{period}: {visible(p.told('summary', run.say.language))} "
             f"({run.say('strength', '세기')} {p.strength:.2f}, {run.say('confidence', '신뢰도')} {p.confidence:.2f})"
         )
 
@@ -134,7 +130,7 @@ async def root_cause(run: Run) -> None:
     if not causes:
         run.tell(
             f"No cause is named. {made.explanation}",
-            f"원인을 지목할 수 없습니다(구간 {made.window}, 이상 징후 {made.findings_used}건 검토).",
+            f"원인을 지목할 수 없습니다(구간 {run.say.window(made)}, 이상 징후 {made.findings_used}건 검토).",
         )
         if target:
             seen = await run.call(
@@ -156,7 +152,7 @@ async def root_cause(run: Run) -> None:
     )
     for other in causes[1:3]:
         run.tell("Also possible: " + run.say.cause(other) + ".", "다른 가능성 — " + run.say.cause(other) + ".")
-    for change in made.recent_changes[-2:]:
+    for change in made.told("recent_changes", run.say.language)[-2:]:
         run.tell(f"Recent change: {change}.", f"최근 변경: {change}.")
 
 
@@ -193,12 +189,12 @@ async def compare(run: Run) -> None:
     made = await run.call(compare_windows, **arguments)
     run.tell(
         f"{made.changed} of {made.series} series changed between {made.before_window} and {made.after_window}.",
-        f"시계열 {made.series}개 가운데 {made.changed}개가 달라졌습니다(이전 {made.before_window}, 이후 {made.after_window}).",
+        f"시계열 {made.series}개 가운데 {made.changed}개가 달라졌습니다(이전 {run.say.window(made, 'before_window')}, 이후 {run.say.window(made, 'after_window')}).",
     )
     for d in made.differences:
         ratio = "" if d.change_ratio is None else f" ({100 * d.change_ratio:+.0f} %)"
         run.sentences.append(
-            f"- {ident(d.server)} {run.say.metric(d.metric)}: {amount(d.before, d.metric)} → {amount(d.after, d.metric)}{ratio}, q={d.q_value:.2g}"
+            f"- {ident(d.server)} {run.say.metric(d.metric)}: {run.say.amount(d.before, d.metric)} → {run.say.amount(d.after, d.metric)}{ratio}, q={d.q_value:.2g}"
         )
 
 
@@ -213,21 +209,10 @@ async def recommend(run: Run) -> None:
         return
     run.tell(f"{made.total} actions, most urgent first:", f"조치 {made.total}건, 급한 순서:")
     for row in made.actions:
-        if run.say.ko:
-            run.sentences.append(
-                f"{row.priority}. {ident(row.target)}: {action_in_korean(row)} (위험 {run.say.term(row.risk)})\n   근거: {row.reason}\n   확인: {row.verify}"
-            )
-        else:
-            run.sentences.append(
-                f"{row.priority}. {row.action} (risk {row.risk})\n   why: {row.reason}\n   verify: {row.verify}"
-            )
-
-
-def action_in_korean(row: ActionRow) -> str:
-    """The action in Korean if it is a step of a shipped runbook, else as it is."""
-    words = {"target": as_data(row.target)}
-    for book in runbooks():
-        for step in book.steps:
-            if step.action_ko and Template(step.action).safe_substitute(words) == row.action:
-                return Template(step.action_ko).safe_substitute(words)
-    return row.action
+        action, reason, effect, verify = (
+            row.told(field, run.say.language) for field in ("action", "reason", "expected_effect", "verify")
+        )
+        run.tell(
+            f"{row.priority}. {action} (risk {row.risk})\n   why: {reason}\n   effect: {effect}\n   verify: {verify}",
+            f"{row.priority}. {ident(row.target)}: {action} (위험 {run.say.term(row.risk)})\n   근거: {reason}\n   기대 효과: {effect}\n   확인: {verify}",
+        )

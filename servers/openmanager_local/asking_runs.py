@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -9,7 +10,7 @@ from typing import Any
 
 from openmanager_core.errors import FleetError
 from openmanager_core.fleet import Fleet
-from openmanager_core.job import checkpoint
+from openmanager_core.job import checkpoint, part
 from openmanager_core.knowledge.asking import Plan
 from openmanager_core.text import ident
 from openmanager_core.timespan import iso
@@ -19,7 +20,8 @@ from openmanager_local.asking_voice import Voice
 _MOST_ROWS = 20
 _MOST_SERVERS = 500
 _MOST_SHOWN = 5
-_EXPLAINED = ("fleet_overview", "find_anomalies", "find_root_cause")
+_COMMON = ("engine: ", "cache: ")
+"""Lines of a trail that are the same for every analysis of one question: told once, at its end."""
 
 
 @dataclass(slots=True)
@@ -50,14 +52,25 @@ class Run:
         """Say a sentence."""
         self.sentences.append(self.say(en, ko))
 
+    def failed(self, exc: FleetError) -> None:
+        """Say why there is no answer; in Korean the kind of failure, with the original among the problems."""
+        if self.say.ko:
+            self.sentences.append(f"답할 수 없었습니다: {self.say.failure(exc)}.")
+            self.problems.append(str(exc))
+        else:
+            hint = f" Try: {exc.hint}" if exc.hint else ""
+            self.sentences.append(f"This could not be answered: {exc.message}.{hint}")
+
     async def call(self, tool: Callable[..., Awaitable[Any]], **arguments: Any) -> Any:
         """Call one of the server's analyses, and note the call as a model would write it."""
         name = tool.__name__
         self.calls.append(f"{name}({', '.join(f'{k}={_short(v)}' for k, v in arguments.items())})")
-        if self.explain and name in _EXPLAINED:
+        if self.explain and "explain" in inspect.signature(tool).parameters:
             arguments["explain"] = True
-        checkpoint(0.02, f"{name}: started")
-        made = await tool(self.analyst, **arguments)
+        # How many calls there will be is not known before they are made: each takes half of what is left.
+        with part(1 - 0.5 ** (len(self.calls) - 1), 1 - 0.5 ** len(self.calls)):
+            checkpoint(0.02, f"{name}: started")
+            made = await tool(self.analyst, **arguments)
         self.problems += [text for text in getattr(made, "problems", []) if text not in self.problems]
         facts = [
             f"{key}: {getattr(made, key)}"
@@ -65,8 +78,9 @@ class Run:
             if getattr(made, key, None) not in (None, "", [])
         ]  # fmt: skip
         self.trail.append(f"{name}: {'; '.join(facts) or 'done'}")
-        self.trail += [f"{name}: {text}" for text in getattr(made, "trail", [])]
-        checkpoint(0.95, f"{name}: {facts[-1] if facts else 'done'}")
+        lines = [text for text in getattr(made, "trail", []) if not text.startswith(_COMMON)]
+        self.trail += [f"{name}: {text}" for text in lines]
+        checkpoint(1 - 0.5 ** len(self.calls), f"{name}: {facts[-1] if facts else 'done'}")
         return made
 
     def window(self, default: str = "now-1h") -> dict[str, str]:
@@ -182,8 +196,7 @@ async def run(made: Run) -> None:
     try:
         await handler(made)
     except FleetError as exc:
-        hint = f" {made.say('Try', '제안')}: {exc.hint}" if getattr(exc, "hint", "") else ""
-        made.tell(f"This could not be answered: {exc.message}.{hint}", f"답할 수 없었습니다: {exc.message}.{hint}")
+        made.failed(exc)
 
 
 def wants(pattern: str, question: str) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from openmanager_core.findings import Finding
+from openmanager_core.storage.incident import cause_line, title_of
 from openmanager_core.text import ident, visible
-from openmanager_local.answers.common import amount
+from openmanager_core.wording import said
 from openmanager_local.asking_runs import Run, wants
 from openmanager_local.fleet_tools import describe_server, fleet_overview, list_metrics, list_servers, score_of
 from openmanager_local.incident_tools import list_incidents, report_text
@@ -36,7 +37,8 @@ async def overview(run: Run) -> None:
     )
     for c in made.worst_clusters[:3]:
         health = "?" if c.health is None else f"{c.health:.0f}"
-        why = visible(c.reasons[-1]) if c.reasons else ""
+        reasons = c.told("reasons", run.say.language)
+        why = visible(reasons[-1]) if reasons else ""
         run.tell(
             f"{ident(c.id)} needs a look: {health}/100, {why}.",
             f"살펴볼 클러스터 {ident(c.id)}: {health}/100점, {why}.",
@@ -57,11 +59,11 @@ async def overview(run: Run) -> None:
 async def unhealthy(run: Run) -> None:
     """Servers that are not well, the worst first, with the reasons."""
     plan, clusters = run.plan, run.clusters()
-    said = run.window()
-    window = await run.analyst.window(said["start"], said["end"])
+    asked = run.window()
+    window = await run.analyst.window(asked["start"], asked["end"])
     hosts = [s.id for s in run.members()] if clusters else None
     run.calls.append(
-        f"fleet_overview(start={run.window()['start']!r}) by server" + (f", {len(hosts)} servers" if hosts else "")
+        f"fleet_overview(start={asked['start']!r}) by server" + (f", {len(hosts)} servers" if hosts else "")
     )
     seen = await survey(run.analyst, window, hosts=hosts)
     run.problems += seen.problems[:5]
@@ -82,7 +84,8 @@ async def unhealthy(run: Run) -> None:
             f"None of {total} servers is in bad health now.", f"서버 {total}대 가운데 지금 상태가 나쁜 서버는 없습니다."
         )
         for f in seen.findings[:2]:
-            run.tell(f"Still, look at this: {visible(f.summary)}.", f"그래도 살펴볼 것: {visible(f.summary)}.")
+            shown = visible(said(f.fact, run.say.language))
+            run.tell(f"Still, look at this: {shown}.", f"그래도 살펴볼 것: {shown}.")
         return
     run.tell(
         f"{len(sick)} of {total} servers are not well, the worst first:",
@@ -90,8 +93,8 @@ async def unhealthy(run: Run) -> None:
     )
     for score, name in sick[: run.shown]:
         h = seen.servers[name]
-        why = "; ".join(visible(r) for r in h.reasons[:2])
-        proof = f" ({visible(strongest[name].summary)})" if name in strongest else ""
+        why = "; ".join(visible(r) for r in h.reasons_in(run.say.language)[:2])
+        proof = f" ({visible(said(strongest[name].fact, run.say.language))})" if name in strongest else ""
         shown = "?" if score_of(h) is None else f"{score:.0f}"
         run.sentences.append(f"- {ident(name)}: {shown}/100 {run.say.status(h.status)} — {why}{proof}")
 
@@ -135,17 +138,19 @@ async def describe(run: Run) -> None:
         f"{name} ({made.type}, {made.environment}, {made.region}, cluster {ident(made.cluster)}) is {made.status}, {health}/100.",
         f"{name} ({made.type}, {made.environment}, {made.region}, 클러스터 {ident(made.cluster)}): {run.say.status(made.status)}, {health}/100점.",
     )
-    for reason in made.reasons[:3]:
+    for reason in made.told("reasons", run.say.language)[:3]:
         run.sentences.append(f"- {visible(reason)}")
     keys = ("cpu_busy_ratio", "memory_used_ratio", "disk_used_ratio", "latency_p95_s", "errors_per_s", "requests_per_s")
-    shown = [f"{run.say.metric(r.metric)} {amount(r.value, r.metric)}" for r in made.readings if r.metric in keys]
+    shown = [
+        f"{run.say.metric(r.metric)} {run.say.amount(r.value, r.metric)}" for r in made.readings if r.metric in keys
+    ]
     run.tell(f"Now: {', '.join(shown)}.", f"현재 값: {', '.join(shown)}.")
     if made.anomalies:
         for row in made.anomalies[:3]:
             run.sentences.append(f"- {run.say.finding(row)}")
     else:
         run.tell("Nothing about it is odd in this window.", "이 구간에서 이상 징후는 없습니다.")
-    for change in made.recent_changes[-1:]:
+    for change in made.told("recent_changes", run.say.language)[-1:]:
         run.tell(f"Recent change: {change}.", f"최근 변경: {change}.")
 
 
@@ -161,11 +166,17 @@ async def incidents(run: Run) -> None:
         run.sentences.append(await report_text(run.analyst, newest, run.say.language))
         return
     run.tell(f"{made.total} incidents on record, newest first:", f"장애 {made.total}건, 최근 순서:")
+    ledger = await run.analyst.require_ledger()
     for i in made.incidents:
-        cause = i.root_cause or run.say("not known", "미상")
+        title, cause = i.title, i.root_cause
+        if run.say.ko:
+            found, kept = await ledger.findings(incident=i.id), await ledger.incident(i.id)
+            title = title_of(found, "ko") if found else title
+            cause = cause_line(kept.causes, "ko")
+        cause = cause or run.say("not known", "미상")
         run.tell(
-            f"- {i.id} [{i.severity}, {i.state}] {i.title}; opened {i.opened}; likely cause: {cause}",
-            f"- {i.id} [{run.say.term(i.severity)}, {run.say.term(i.state)}] {i.title}; 시작 {i.opened}; 유력한 원인: {cause}",
+            f"- {i.id} [{i.severity}, {i.state}] {title}; opened {i.opened}; likely cause: {cause}",
+            f"- {i.id} [{run.say.term(i.severity)}, {run.say.term(i.state)}] {title}; 시작 {i.opened}; 유력한 원인: {cause}",
         )
 
 

@@ -8,7 +8,6 @@ from openmanager_core import catalog
 from openmanager_core.errors import FleetError
 from openmanager_core.job import checkpoint
 from openmanager_core.text import ident
-from openmanager_local.answers.common import amount
 from openmanager_local.asking_runs import Run, wants
 from openmanager_local.series_tools import capacity_outlook, forecast_metric, query_metrics
 
@@ -51,16 +50,16 @@ async def query(run: Run) -> None:
             rows = [s for s in rows if (getattr(s, by) < limit if low else getattr(s, by) > limit)]
             side = run.say("below" if low else "above", "미만" if low else "초과")
             run.tell(
-                f"{len(rows)} of {made.total} servers have {metric} {side} {amount(limit, metric)}.",
-                f"{run.say.metric(metric)} {amount(limit, metric)} {side} 서버: {made.total}대 중 {len(rows)}대.",
+                f"{len(rows)} of {made.total} servers have {metric} {side} {run.say.amount(limit, metric)}.",
+                f"{run.say.metric(metric)} {run.say.amount(limit, metric)} {side} 서버: {made.total}대 중 {len(rows)}대.",
             )
         elif len(rows) > 1:
             run.tell(
                 f"{metric} over {made.window}, {'lowest' if low else 'highest'} first ({made.total} series):",
-                f"{made.window} 구간 {run.say.metric(metric)}, {'낮은' if low else '높은'} 순서({made.total}개):",
+                f"{run.say.window(made)} 구간 {run.say.metric(metric)}, {'낮은' if low else '높은'} 순서({made.total}개):",
             )
         for s in rows[: run.shown]:
-            a = {k: amount(getattr(s, k), metric) for k in ("last", "mean", "min", "max", "p95")}
+            a = {k: run.say.amount(getattr(s, k), metric) for k in ("last", "mean", "min", "max", "p95")}
             run.tell(
                 f"- {ident(s.server)}: {metric} now {a['last']}, mean {a['mean']}, min {a['min']}, max {a['max']}",
                 f"- {ident(s.server)}: {run.say.metric(metric)} 현재 {a['last']}, 평균 {a['mean']}, 최소 {a['min']}, 최대 {a['max']}",
@@ -86,7 +85,7 @@ async def forecast(run: Run) -> None:
     crossing = 0
     lines: list[tuple[str, str]] = []
     for k, server in enumerate(names):
-        checkpoint(0.3 + 0.6 * k / len(names), f"forecast {k + 1} of {len(names)}, {crossing} crossing so far")
+        checkpoint(1 - 0.5 ** len(run.calls) + 1e-3, f"forecast {k + 1} of {len(names)}, {crossing} crossing so far")
         try:
             made = await run.call(
                 forecast_metric,
@@ -96,28 +95,31 @@ async def forecast(run: Run) -> None:
                 threshold=run.plan.threshold or 0.0,
             )
         except FleetError as exc:
-            lines.append((f"- {ident(server)}: {exc.message}", f"- {ident(server)}: {exc.message}"))
+            lines.append((f"- {ident(server)}: {exc.message}", f"- {ident(server)}: {run.say.failure(exc)}"))
+            run.problems += [f"{ident(server)}: {exc}"] if run.say.ko else []
             continue
         ends = [(m, lo, hi) for m, lo, hi in zip(made.mean, made.low, made.high, strict=True) if m is not None]
         last = ends[-1] if ends else (None, None, None)
-        reach = f"{amount(last[0], metric)} ({amount(last[1], metric)} – {amount(last[2], metric)})"
+        reach = (
+            f"{run.say.amount(last[0], metric)} ({run.say.amount(last[1], metric)} – {run.say.amount(last[2], metric)})"
+        )
         at_end = (f"at the end {reach}, 80 % interval", f"구간 끝 {reach}, 80 % 구간")
-        limit = amount(made.threshold, metric) if made.threshold is not None else ""
+        limit = run.say.amount(made.threshold, metric) if made.threshold is not None else ""
         if made.crosses_at:
             crossing += 1
             lines.append((
                 f"- {ident(server)}: reaches {limit} about {made.crosses_at} (80 %: {made.crosses_earliest or 'now'} to {made.crosses_latest or 'beyond the horizon'}); {at_end[0]}.",
-                f"- {ident(server)}: {made.crosses_at} 무렵 {limit} 도달(80 % 구간 {made.crosses_earliest or '지금'} ~ {made.crosses_latest or '예측 기간 밖'}); {at_end[1]}.",
+                f"- {ident(server)}: {made.crosses_at} 무렵 {limit}에 도달(80 % 구간 {made.crosses_earliest or '지금'} ~ {made.crosses_latest or '예측 기간 밖'}); {at_end[1]}.",
             ))  # fmt: skip
         elif made.crosses_earliest:
             lines.append(
                 (
                     f"- {ident(server)}: may reach {limit} from {made.crosses_earliest}, not on average; {at_end[0]}.",
-                    f"- {ident(server)}: 빠르면 {made.crosses_earliest} {limit} 도달 가능, 평균으로는 아님; {at_end[1]}.",
+                    f"- {ident(server)}: 빠르면 {made.crosses_earliest} {limit}에 도달 가능, 평균으로는 아님; {at_end[1]}.",
                 )
             )
         else:
-            stays = (f"does not reach {limit}; " if limit else "", f"{limit} 도달하지 않음; " if limit else "")
+            stays = (f"does not reach {limit}; " if limit else "", f"{limit}에 도달하지 않음; " if limit else "")
             lines.append((f"- {ident(server)}: {stays[0]}{at_end[0]}.", f"- {ident(server)}: {stays[1]}{at_end[1]}."))
     if not run.plan.servers:
         run.tell(
@@ -189,6 +191,6 @@ async def capacity(run: Run) -> None:
     for c in (short or rows)[: run.shown]:
         when = f"; {run.say('exhausted', '고갈')} {c.exhausted}" if c.exhausted else ""
         run.tell(
-            f"- {ident(c.cluster)} {c.metric}: peak {amount(c.peak, c.metric)} of limit {amount(c.limit, c.metric)}, {c.servers} servers, needs {c.servers_needed}{when}",
-            f"- {ident(c.cluster)} {run.say.metric(c.metric)}: 최고 {amount(c.peak, c.metric)} / 한계 {amount(c.limit, c.metric)}, 서버 {c.servers}대, 필요 {c.servers_needed}대{when}",
+            f"- {ident(c.cluster)} {c.metric}: peak {run.say.amount(c.peak, c.metric)} of limit {run.say.amount(c.limit, c.metric)}, {c.servers} servers, needs {c.servers_needed}{when}",
+            f"- {ident(c.cluster)} {run.say.metric(c.metric)}: 최고 {run.say.amount(c.peak, c.metric)} / 한계 {run.say.amount(c.limit, c.metric)}, 서버 {c.servers}대, 필요 {c.servers_needed}대{when}",
         )

@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any
 
+from openmanager_core.errors import FleetError
 from openmanager_core.knowledge import for_cause
 from openmanager_core.knowledge.asking import Plan
-from openmanager_core.postmortem_words import KINDS, SPAN_UNITS, TERMS
+from openmanager_core.postmortem_words import SPAN_UNITS, TERMS
 from openmanager_core.text import ident, visible
 from openmanager_core.timespan import iso, span
+from openmanager_core.wording import Language, ko
 from openmanager_local.answers.common import CauseRow, FindingRow, amount
 
-Language = Literal["en", "ko"]
-
-_METRICS_KO = {
-    "cpu_busy_ratio": "CPU 사용률", "cpu_steal_ratio": "CPU 스틸", "memory_used_ratio": "메모리 사용률", "disk_used_ratio": "디스크 사용률",
-    "disk_io_bytes_per_s": "디스크 입출력", "network_receive_bytes_per_s": "네트워크 수신", "network_transmit_bytes_per_s": "네트워크 송신",
-    "load_per_core_ratio": "코어당 부하", "tcp_retransmit_ratio": "TCP 재전송률", "clock_offset_s": "시계 오차", "requests_per_s": "초당 요청 수",
-    "errors_per_s": "초당 오류 수", "latency_p50_s": "응답 시간 p50", "latency_p95_s": "응답 시간 p95", "latency_p99_s": "응답 시간 p99",
-    "connections_active": "연결 수", "queue_depth_messages": "큐 대기 메시지", "cache_hit_ratio": "캐시 적중률",
-}  # fmt: skip
-_STATUS_KO = {"healthy": "정상", "degraded": "저하", "critical": "심각", "unknown": "알 수 없음"}
 _PATTERN_KO = {
-    "season": "계절성",
+    "seasonality": "계절성",
     "trend": "추세",
     "leak": "누수",
-    "regime": "상태 전환",
+    "saturation": "포화",
+    "regime_switch": "상태 전환",
     "discord": "특이 구간",
     "recurring_spike": "반복 급증",
 }
+FAILURES_KO = {
+    "invalid_request": "요청한 조건으로는 분석할 수 없습니다",
+    "not_found": "말한 이름을 찾을 수 없습니다",
+    "not_allowed": "권한이 없습니다",
+    "conflict": "그사이 내용이 바뀌었습니다",
+    "insufficient_data": "이 구간의 측정값이 부족합니다",
+    "unsupported": "이 소스에서는 지원하지 않습니다",
+    "source_unavailable": "데이터 소스가 응답하지 않습니다",
+    "source_invalid": "데이터 소스의 응답이 올바르지 않습니다",
+    "storage_unavailable": "기록 저장소를 사용할 수 없습니다",
+    "deadline_exceeded": "제한 시간 안에 끝내지 못했습니다",
+}
+"""By the code of the failure; a test compares it with the tree of errors."""
 INTENT_WORDS: dict[str, tuple[str, str]] = {
     "overview": ("the state of the fleet", "전체 상태"), "unhealthy": ("servers in bad health", "상태가 나쁜 서버"), "servers": ("which servers there are", "서버 목록"),
     "describe": ("one server", "서버 한 대의 상태"), "anomalies": ("anomalies", "이상 징후"), "patterns": ("patterns", "패턴"),
@@ -51,12 +57,12 @@ class Voice:
         return ko if self.ko else en
 
     def metric(self, name: str) -> str:
-        """A metric as people call it, with its name where the language differs."""
-        return _METRICS_KO.get(name, name) if self.ko else name
+        """A metric as people call it."""
+        return ko.METRICS.get(name, name) if self.ko else name
 
     def status(self, name: str) -> str:
         """A health status."""
-        return _STATUS_KO.get(name, name) if self.ko else name
+        return ko.STATUS.get(name, name) if self.ko else name
 
     def term(self, name: str) -> str:
         """Severity, risk, state."""
@@ -78,33 +84,46 @@ class Voice:
                 said = said.replace(unit, word)
         return said
 
+    def amount(self, value: float | None, metric: str) -> str:
+        """A value with its unit."""
+        return amount(value, metric, self.language)
+
+    def window(self, made: Any, field: str = "window") -> str:
+        """The window of an answer."""
+        return str(made.told(field, self.language))
+
     def finding(self, row: FindingRow) -> str:
         """One finding with its evidence."""
-        if not self.ko:
-            return f"{row.summary} (observed {amount(row.observed, row.metric)}, expected {amount(row.expected, row.metric)}, {row.score_sigma:g} sigma, {row.severity})"
-        kind = KINDS["ko"].get(row.kind, row.kind)
-        return (
-            f"{ident(row.server)}: {self.metric(row.metric)} {kind}, 평소 {amount(row.expected, row.metric)} → {amount(row.observed, row.metric)}, "
-            f"{row.start}부터 ({row.score_sigma:g}시그마, {self.term(row.severity)})"
+        summary = visible(row.told("summary", self.language))
+        seen, usual = self.amount(row.observed, row.metric), self.amount(row.expected, row.metric)
+        return self(
+            f"{summary} (observed {seen}, expected {usual}, {row.score_sigma:g} sigma, {row.severity})",
+            f"{summary} (관측값 {seen}, 평소 값 {usual}, {row.score_sigma:g}시그마, {self.term(row.severity)})",
         )
 
     def cause(self, row: CauseRow) -> str:
         """One cause with its evidence."""
         book = for_cause(row.kind)
-        since = f", since {row.onset}" if row.onset else ""
-        proof = "; ".join(visible(text) for text in row.evidence[:2])
+        proof = "; ".join(visible(text) for text in row.told("evidence", self.language)[:2])
+        told = visible(row.told("change", self.language))
+        names = ", ".join(map(ident, row.explains[:4]))
         if not self.ko:
-            explains = f"; it explains {', '.join(map(ident, row.explains[:4]))}" if row.explains else ""
-            change = f"; change: {row.change}" if row.change else ""
+            since = f", since {row.onset}" if row.onset else ""
+            explains = f"; it explains {names}" if names else ""
+            change = f"; change: {told}" if told else ""
             return (
                 f"{book.title} at {ident(row.node)} (confidence {row.confidence:.0%}{since}): {proof}{change}{explains}"
             )
         since = f", {row.onset}부터" if row.onset else ""
-        explains = f"; 함께 설명되는 대상: {', '.join(map(ident, row.explains[:4]))}" if row.explains else ""
-        change = f"; 최근 변경: {row.change}" if row.change else ""
+        explains = f"; 함께 설명되는 대상: {names}" if names else ""
+        change = f"; 최근 변경: {told}" if told else ""
         return (
             f"{ident(row.node)}: {book.title_ko} (신뢰도 {row.confidence:.0%}{since}). 근거: {proof}{change}{explains}"
         )
+
+    def failure(self, exc: FleetError) -> str:
+        """Why something could not be answered, by its kind."""
+        return FAILURES_KO.get(exc.code, "분석 도중 문제가 생겼습니다")
 
     def assumptions(self, plan: Plan) -> list[str]:
         """What had to be assumed, each in one sentence."""

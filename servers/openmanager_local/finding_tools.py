@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from openmanager_core import catalog
 from openmanager_core.errors import InvalidRequest
 from openmanager_core.findings import SEVERITIES, Finding
-from openmanager_core.job import checkpoint, offload
+from openmanager_core.job import checkpoint, offload, part
 from openmanager_core.text import ident
 from openmanager_core.timespan import iso, parse_duration
 from openmanager_kit.answers import paged
@@ -41,9 +41,15 @@ from openmanager_local.parameters import (
     TypeName,
 )
 from openmanager_local.survey import survey
-from openmanager_local.trail import trail_of
+from openmanager_local.trail import trail, trail_of
+from openmanager_local.trail_steps import correlation_steps, difference_steps, pattern_steps
 from openmanager_local.words import change_text, span_text
 
+if TYPE_CHECKING:
+    from openmanager_core.analysis.compare import WindowDifference
+
+_Q = 0.05
+"""False-discovery rate of correlations."""
 _LEVELS = {name: rank for rank, name in enumerate(SEVERITIES)}
 
 
@@ -79,7 +85,7 @@ async def find_anomalies(
         seen.problems.append(f"{quiet} findings are left out: false alarms put them under {min_sigma:g} sigma")
     of_page = {f.id for f in found}
     belonging = [f"{i.id}: {i.title} ({i.state})" for i in seen.incidents if of_page & set(i.finding_ids)]
-    trail = await trail_of(analyst, seen, min_sigma=min_sigma) if explain else []
+    shown = await trail_of(analyst, seen, min_sigma=min_sigma) if explain else []
     return paged(
         found,
         lambda part, total, after: AnomaliesAnswer(
@@ -91,9 +97,9 @@ async def find_anomalies(
             explanation="" if part else _why_no_anomaly(seen.screened_series, min_sigma, severity),
             incidents=belonging[:5],
             problems=seen.problems[:10],
-            trail=trail,
+            trail=shown,
             next_cursor=after,
-        ),
+        ).telling(window=lambda language: span_text(window, language)),
         limit=limit,
         cursor=cursor,
         max_chars=max_chars,
@@ -118,6 +124,7 @@ async def find_patterns(
     cluster: Cluster = "",
     start: Start = "now-24h",
     end: End = "now",
+    explain: Explain = False,
     limit: Limit = 20,
     cursor: Cursor = "",
     max_chars: MaxChars = 10_000,
@@ -127,9 +134,12 @@ async def find_patterns(
 
     await analyst.metrics([metric])
     window = await analyst.window(start, end, points=720)
-    readings = await analyst.read_all([metric], window, await scope(analyst, servers, cluster))
+    with part(0.0, 0.2):
+        readings = await analyst.read_all([metric], window, await scope(analyst, servers, cluster))
     panel = readings.panels.get(metric)
-    patterns = await offload(find, panel, await analyst.fleet()) if panel is not None else []
+    with part(0.2, 1.0):
+        patterns = await offload(find, panel, await analyst.fleet()) if panel is not None else []
+    shown = await trail(analyst, pattern_steps(panel, patterns), (window, readings)) if explain else []
     return paged(
         patterns,
         lambda part, total, after: PatternsAnswer(
@@ -147,15 +157,16 @@ async def find_patterns(
                     start=iso(p.start_s),
                     end=None if p.end_s is None else iso(p.end_s),
                     summary=p.summary,
-                )
+                ).telling(summary=p.summary_in)
                 for p in part
             ],
             explanation=""
             if part
             else "No pattern is stronger than chance here. Try: a longer window, at least two periods long.",
             problems=readings.problems[:5],
+            trail=shown,
             next_cursor=after,
-        ),
+        ).telling(window=lambda language: span_text(window, language)),
         limit=limit,
         cursor=cursor,
         max_chars=max_chars,
@@ -173,11 +184,12 @@ async def correlate_metrics(
     end: End = "now",
     max_lag: Annotated[str, Field(description="Largest lag")] = "5m",
     min_abs_r: Annotated[float, Field(ge=0, le=1, description="Least |r|")] = 0.5,
+    explain: Explain = False,
     limit: Limit = 20,
     cursor: Cursor = "",
     max_chars: MaxChars = 10_000,
 ) -> CorrelationsAnswer:
-    """Series that move together, with the lag, corrected for autocorrelation and for how many pairs were tested."""
+    """Series that move together, with the lag, corrected for autocorrelation and for the pairs tested."""
     from openmanager_core.analysis.correlation import correlate
 
     names = await analyst.metrics(list(dict.fromkeys([metric, *(against or [metric])])))
@@ -193,11 +205,12 @@ async def correlate_metrics(
     if server:
         target = ((await analyst.fleet()).server(server).id, metric)
         hosts = None if hosts is None else list(dict.fromkeys([target[0], *hosts]))
-    readings = await analyst.read_all(names, window, hosts)
-    checkpoint(0.7, "correlating")
-    result = await offload(
-        correlate, list(readings.panels.values()), target=target, max_lag_s=lag_s, min_abs_r=min_abs_r, top=200
-    )
+    with part(0.0, 0.4):
+        readings = await analyst.read_all(names, window, hosts)
+    panels = list(readings.panels.values())
+    with part(0.4, 1.0):
+        result = await offload(correlate, panels, target=target, max_lag_s=lag_s, min_abs_r=min_abs_r, q=_Q, top=200)
+    shown = await trail(analyst, correlation_steps(result, min_abs_r, _Q), (window, readings)) if explain else []
     return paged(
         result.pairs,
         lambda part, total, after: CorrelationsAnswer(
@@ -220,6 +233,7 @@ async def correlate_metrics(
             ],
             explanation=result.explanation,
             problems=readings.problems[:5],
+            trail=shown,
             next_cursor=after,
         ),
         limit=limit,
@@ -231,7 +245,7 @@ async def correlate_metrics(
 
 async def find_root_cause(
     analyst: Bench,
-    target: Annotated[str, Field(description="Server or cluster; empty: the fleet")] = "",
+    target: Annotated[str, Field(description="Server or cluster; empty: all")] = "",
     start: Start = "now-1h",
     end: End = "now",
     limit: Annotated[int, Field(ge=1, le=20, description="Most causes")] = 5,
@@ -267,6 +281,9 @@ async def find_root_cause(
         explanation=explanation,
         problems=seen.problems[:10],
         trail=await trail_of(analyst, seen) if explain else [],
+    ).telling(
+        window=lambda language: span_text(window, language),
+        recent_changes=lambda language: [change_text(c, language) for c in seen.changes[-5:]],
     )
 
 
@@ -290,11 +307,13 @@ async def compare_windows(
     before_end: End = "now-1h",
     start: Start = "now-1h",
     end: End = "now",
+    explain: Explain = False,
     limit: Limit = 20,
     cursor: Cursor = "",
     max_chars: MaxChars = 10_000,
 ) -> DifferencesAnswer:
     """What changed between two windows, per server and metric, tested and corrected for the number of series."""
+    from openmanager_core.analysis.compare import FALSE_DISCOVERY_RATE, corrected
     from openmanager_core.analysis.compare import compare_windows as compare
 
     names = list(await analyst.metrics(metrics))
@@ -304,14 +323,23 @@ async def compare_windows(
         names = [name for name in names if name in catalog.SCREENED]
     after_window = await analyst.window(start, end)
     before_window = await analyst.window(before_start, before_end, after_window.step_s)
-    before = await analyst.read_all(names, before_window, hosts)
-    after = await analyst.read_all(names, after_window, hosts)
-    differences = []
-    for name in before.panels:
-        if name in after.panels:
-            differences += await offload(compare, before.panels[name], after.panels[name])
-    differences.sort(key=lambda d: (not d.changed, -abs(d.effect_sigma), d.host, d.metric))
+    with part(0.0, 0.3):
+        before = await analyst.read_all(names, before_window, hosts)
+    with part(0.3, 0.6):
+        after = await analyst.read_all(names, after_window, hosts)
+    differences: list[WindowDifference] = []
+    both = [name for name in before.panels if name in after.panels]
+    for k, name in enumerate(both):
+        differs = sum(d.changed for d in differences)
+        note = f"comparing: {k} of {len(both)} metrics, {differs:,} of {len(differences):,} series changed so far"
+        checkpoint(0.6 + 0.4 * k / len(both), note)
+        differences += await offload(compare, before.panels[name], after.panels[name])
+    differences = corrected(differences)
     shown = [d for d in differences if d.changed]
+    way: list[str] = []
+    if explain:
+        steps = difference_steps(differences, sum(len(p.hosts) for p in before.panels.values()), FALSE_DISCOVERY_RATE)
+        way = await trail(analyst, steps, (before_window, before), (after_window, after))
     return paged(
         shown,
         lambda part, total, following: DifferencesAnswer(
@@ -335,7 +363,11 @@ async def compare_windows(
             ],
             explanation="" if part else f"None of {len(differences)} series changed by more than chance explains.",
             problems=[*before.problems, *after.problems][:5],
+            trail=way,
             next_cursor=following,
+        ).telling(
+            before_window=lambda language: span_text(before_window, language),
+            after_window=lambda language: span_text(after_window, language),
         ),
         limit=limit,
         cursor=cursor,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Annotated
 
 from pydantic import Field
@@ -10,6 +11,7 @@ from pydantic import Field
 from openmanager_core import catalog
 from openmanager_core.fleet import Health
 from openmanager_core.job import offload
+from openmanager_core.wording import Language
 from openmanager_kit.answers import paged
 from openmanager_local.analyst import Analyst
 from openmanager_local.answers.common import cause_row, finding_row, short
@@ -36,7 +38,8 @@ from openmanager_local.parameters import (
     TypeName,
 )
 from openmanager_local.survey import survey
-from openmanager_local.trail import trail_of
+from openmanager_local.trail import trail, trail_of
+from openmanager_local.trail_steps import health_steps
 from openmanager_local.words import change_text, span_text, status_text
 
 _UNKNOWN = Health(0.0, "unknown")
@@ -77,7 +80,7 @@ async def fleet_overview(
                 health=score_of(seen.clusters.get(c.id, _UNKNOWN)),
                 status=seen.clusters.get(c.id, _UNKNOWN).status,
                 reasons=list(seen.clusters.get(c.id, _UNKNOWN).reasons[:3]),
-            )
+            ).telling(reasons=_first_reasons(seen.clusters.get(c.id, _UNKNOWN), 3))
             for c in worst[:top]
         ],
         anomalies=[finding_row(f) for f in seen.findings[:top]],
@@ -105,6 +108,7 @@ async def list_servers(
     region: Annotated[str, Field(description="Region; empty: all")] = "",
     environment: Annotated[str, Field(description="production, staging or development; empty: all")] = "",
     status: Annotated[str, Field(description="healthy, degraded, critical or unknown; empty: all")] = "",
+    explain: Explain = False,
     limit: Limit = 50,
     cursor: Cursor = "",
     max_chars: MaxChars = 10_000,
@@ -112,7 +116,8 @@ async def list_servers(
     """Servers with their place and health, the least healthy first."""
     fleet = await analyst.fleet()
     chosen = fleet.select(cluster=cluster, type=type, region=region, environment=environment)
-    health, problems = await health_now(analyst)
+    health, problems, at_s = await health_now(analyst)
+    shown = await trail(analyst, health_steps(health, await analyst.metrics(), at_s)) if explain else []
     if status:
         chosen = tuple(s for s in chosen if health.get(s.id, _UNKNOWN).status == status)
     ordered = sorted(chosen, key=lambda s: (health.get(s.id, _UNKNOWN).score, s.id))
@@ -134,6 +139,7 @@ async def list_servers(
                 for s in part
             ],
             problems=problems[:5],
+            trail=shown,
             next_cursor=after,
         ),
         limit=limit,
@@ -143,18 +149,19 @@ async def list_servers(
     )
 
 
-async def health_now(analyst: Analyst) -> tuple[dict[str, Health], list[str]]:
-    """Health of every server from its newest minute of readings."""
+async def health_now(analyst: Analyst) -> tuple[dict[str, Health], list[str], float]:
+    """Health of every server from its newest minute of readings, what was wrong with them, and when that was."""
     from openmanager_core.analysis.health import server_health
 
     source = await analyst.source()
     now_s = await source.now_s()
     panels = {name: await source.latest(name, now_s) for name in await source.metrics()}
-    return await offload(server_health, panels, await analyst.fleet()), list((await source.status()).problems)
+    health = await offload(server_health, panels, await analyst.fleet())
+    return health, list((await source.status()).problems), now_s
 
 
 async def describe_server(
-    analyst: Bench, server: ServerName, start: Start = "now-1h", end: End = "now"
+    analyst: Bench, server: ServerName, start: Start = "now-1h", end: End = "now", explain: Explain = False
 ) -> ServerAnswer:
     """One server: place, specification, health with reasons, newest readings, anomalies, changes."""
     import numpy as np
@@ -184,6 +191,7 @@ async def describe_server(
     balancer = cluster.load_balancer if cluster else None
     scaling = cluster.scaling_policy if cluster else None
     places = {found.id, found.cluster}
+    mine = [c for c in seen.changes if places & set(c.target.split(","))][-5:]
     return ServerAnswer(
         id=found.id,
         name=found.name,
@@ -208,10 +216,20 @@ async def describe_server(
         application=next((a.name for a in fleet.applications if found.cluster in a.clusters), ""),
         readings=readings,
         anomalies=[finding_row(f) for f in seen.findings if f.host == found.id][:10],
-        recent_changes=[change_text(c) for c in seen.changes if places & set(c.target.split(","))][-5:],
+        recent_changes=[change_text(c) for c in mine],
         window=span_text(window),
         problems=seen.problems[:5],
+        trail=await trail_of(analyst, seen, steps=[f"peers: {len(peers)} servers of type {found.type}"])
+        if explain
+        else [],
+    ).telling(
+        reasons=_first_reasons(health, len(health.reasons)),
+        recent_changes=lambda language: [change_text(c, language) for c in mine],
     )
+
+
+def _first_reasons(health: Health, most: int) -> Callable[[Language], list[str]]:
+    return lambda language: list(health.reasons_in(language)[:most])
 
 
 async def list_metrics(

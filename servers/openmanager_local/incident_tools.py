@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from openmanager_core.catalog import FaultKind
-from openmanager_core.job import checkpoint, offload
+from openmanager_core.job import checkpoint, offload, part
 from openmanager_core.text import ident, visible
 from openmanager_core.timespan import iso, parse_duration, span
 from openmanager_kit.answers import paged
@@ -20,8 +20,10 @@ from openmanager_local.answers.incidents import (
     IncidentsAnswer,
     UpdateAnswer,
 )
-from openmanager_local.parameters import Bench, Cluster, Cursor, End, Language, Limit, MaxChars, Start
+from openmanager_local.parameters import Bench, Cluster, Cursor, End, Explain, Language, Limit, MaxChars, Start
 from openmanager_local.survey import survey
+from openmanager_local.trail import causes_considered, trail, trail_of
+from openmanager_local.trail_steps import action_steps, incident_steps
 from openmanager_local.words import span_text
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ async def recommend_actions(
     cluster: Cluster = "",
     start: Start = "now-1h",
     end: End = "now",
+    explain: Explain = False,
     limit: Limit = 10,
     cursor: Cursor = "",
     max_chars: MaxChars = 10_000,
@@ -48,12 +51,19 @@ async def recommend_actions(
     fleet = await analyst.fleet()
     if cluster:
         fleet.cluster(cluster)
-    seen = await survey(analyst, window)
-    checkpoint(0.9, "recommending")
-    actions = await offload(recommend, seen.findings, seen.causes, seen.servers, fleet)
+    with part(0.0, 0.95):
+        seen = await survey(analyst, window)
+    checkpoint(0.95, f"recommending for {len(seen.causes)} causes and {len(seen.findings)} findings")
+    every = await offload(recommend, seen.findings, seen.causes, seen.servers, fleet)
+    actions = every
     if cluster:
         places = {cluster, *fleet.cluster_by_id[cluster].members}
-        actions = [a for a in actions if a.target in places]
+        actions = [a for a in every if a.target in places]
+    shown: list[str] = []
+    if explain:
+        sick = sum(h.status in ("critical", "unknown") for h in seen.servers.values())
+        steps = action_steps(every, len(actions), len(seen.findings), sick)
+        shown = await trail_of(analyst, seen, steps=steps)
     return paged(
         actions,
         lambda part, total, after: ActionsAnswer(
@@ -64,6 +74,7 @@ async def recommend_actions(
             if part
             else f"Nothing needs doing: {len(seen.findings)} findings, none with a known remedy.",
             problems=seen.problems[:5],
+            trail=shown,
             next_cursor=after,
         ),
         limit=limit,
@@ -118,13 +129,14 @@ def incident_row(incident: Incident) -> IncidentRow:
 async def incident_report(
     analyst: Bench,
     incident_id: Annotated[str, Field(description="Id from list_incidents")],
-    language: Annotated[Language, Field(description="en or ko")] = "en",
+    language: Annotated[Language, Field(description="Of the report")] = "en",
+    explain: Explain = False,
 ) -> str:
     """Post-mortem of one incident in Markdown: impact, timeline, evidence, cause, actions."""
-    return await report_text(analyst, incident_id, language)
+    return await report_text(analyst, incident_id, language, explain)
 
 
-async def report_text(analyst: Bench, incident_id: str, language: Language) -> str:
+async def report_text(analyst: Bench, incident_id: str, language: Language, explain: bool = False) -> str:
     """The post-mortem, for the tool and the resource."""
     from openmanager_core.analysis.recommend import recommend
     from openmanager_core.postmortem import incident_markdown
@@ -133,7 +145,12 @@ async def report_text(analyst: Bench, incident_id: str, language: Language) -> s
     incident = await ledger.incident(incident_id)
     findings = await ledger.findings(incident=incident.id)
     actions = await offload(recommend, findings, incident.causes, {}, await analyst.fleet())
-    return await offload(incident_markdown, incident, findings, incident.causes, actions, language=language)
+    text = await offload(incident_markdown, incident, findings, incident.causes, actions, language=language)
+    if not explain:
+        return text
+    steps = [*incident_steps(incident, findings, actions), causes_considered(incident.causes)]
+    lines = "\n".join(f"- {line}" for line in await trail(analyst, steps))
+    return f"{text.rstrip()}\n\n## {'분석 과정' if language == 'ko' else 'Trail'}\n\n{lines}\n"
 
 
 async def update_incident(

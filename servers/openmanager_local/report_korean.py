@@ -1,12 +1,13 @@
 """`openmanager report --lang ko`: the same numbers as the English report, in Korean sentences.
 
-Names, evidence and the steps of runbooks are data and stay as they were written.
+Names, commands and queries are data and stay as they were written.
 """
 
 from __future__ import annotations
 
-from openmanager_core.postmortem_words import KINDS, TERMS
-from openmanager_core.text import ident
+from openmanager_core.postmortem_words import TERMS
+from openmanager_core.text import ident, visible
+from openmanager_core.wording import ko
 from openmanager_local.answers.common import ActionRow, CauseRow, FindingRow, amount
 from openmanager_local.answers.incidents import ActionsAnswer
 from openmanager_local.answers.inventory import OverviewAnswer
@@ -14,7 +15,6 @@ from openmanager_local.answers.series import CapacityAnswer, CapacityRow
 
 TITLES = {"overview": "플릿", "actions": "조치", "capacity": "용량"}
 REPORT = "플릿 보고서"
-_STATUS = {"healthy": "정상", "degraded": "저하", "critical": "심각", "unknown": "알 수 없음"}
 
 
 def overview(part: OverviewAnswer) -> str:
@@ -70,20 +70,24 @@ def _finding(row: FindingRow) -> str:
 def _cause(row: CauseRow) -> str:
     onset = f", {row.onset}부터" if row.onset else ""
     lines = [
-        f"- {_term(row.level)} {ident(row.node)}: {row.kind} ({ident(row.metric)}){onset}, 확신도 {row.confidence:.2f}"
+        f"- {_term(row.level)} {ident(row.node)}: {_kind(row.kind)} ({ident(row.metric)}){onset}, "
+        f"확신도 {row.confidence:.2f}"
     ]
-    lines += [f"  근거: {text}" for text in row.evidence]
+    lines += [f"  근거: {text}" for text in row.told("evidence", "ko")]
     if row.change:
-        lines.append(f"  변경: {row.change}")
+        lines.append(f"  변경: {visible(row.told('change', 'ko'))}")
     if row.explains:
         lines.append(f"  이 원인으로 설명되는 대상: {', '.join(map(ident, row.explains))}")
     return "\n".join(lines)
 
 
 def _action(row: ActionRow) -> str:
+    action, reason, effect, verify = (
+        row.told(field, "ko") for field in ("action", "reason", "expected_effect", "verify")
+    )
     return (
-        f"{row.priority}. {row.action} [{ident(row.target)}], 위험도 {_term(row.risk)}\n"
-        f"   이유: {row.reason}\n   기대 효과: {row.expected_effect}\n   확인 방법: {row.verify}"
+        f"{row.priority}. {action} [{ident(row.target)}], 위험도 {_term(row.risk)}\n"
+        f"   이유: {reason}\n   기대 효과: {effect}\n   확인 방법: {verify}"
     )
 
 
@@ -111,7 +115,7 @@ def _health(value: float | None) -> str:
 
 
 def _status(name: str) -> str:
-    return _STATUS.get(name, name)
+    return ko.STATUS.get(name, name)
 
 
 def _term(name: str) -> str:
@@ -119,7 +123,7 @@ def _term(name: str) -> str:
 
 
 def _kind(name: str) -> str:
-    return KINDS["ko"].get(name, name)
+    return {**ko.CAUSES, **ko.KINDS}.get(name, name)
 
 
 def _block(head: str, rows: list[str], empty: str = "") -> str:

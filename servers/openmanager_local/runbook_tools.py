@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from string import Template
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from openmanager_core.errors import FleetError, InvalidRequest
 from openmanager_core.job import offload
-from openmanager_core.knowledge import Hit, Runbook, search
+from openmanager_core.knowledge import Hit, Runbook, filled, search
 from openmanager_core.knowledge.asking.hangul import language_of
 from openmanager_core.knowledge.passages import Found, snippet
 from openmanager_core.knowledge.terms import terms
@@ -84,10 +83,6 @@ async def passages(analyst: Analyst, query: str, korean: bool, most: int) -> tup
 def _shipped(hit: Hit, korean: bool) -> PassageRow:
     book: Runbook = hit.runbook
     words = {"target": "해당 서버" if korean else "the server", "selector": "", "prometheus": ""}
-
-    def filled(text: str) -> str:
-        return Template(text).safe_substitute(words)
-
     return PassageRow(
         source="shipped",
         id=book.id,
@@ -98,10 +93,10 @@ def _shipped(hit: Hit, korean: bool) -> PassageRow:
         causes=list((book.likely_ko if korean else book.likely) or book.likely),
         diagnose=list(book.diagnose),
         remedies=[
-            filled((s.action_ko if korean else s.action) or s.action) + (f" — {s.command}" if s.command else "")
+            filled((s.action_ko if korean else s.action) or s.action, words) + (f" — {s.command}" if s.command else "")
             for s in book.steps
         ],
-        verify=filled(book.steps[0].verify),
+        verify=filled((book.steps[0].verify_ko if korean else "") or book.steps[0].verify, words),
     )
 
 

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from openmanager_core import catalog
 from openmanager_core.errors import InsufficientData, InvalidRequest
-from openmanager_core.job import checkpoint, offload
+from openmanager_core.job import checkpoint, offload, part
 from openmanager_core.text import ident
 from openmanager_core.timespan import iso, parse_duration
 from openmanager_kit.answers import paged
@@ -22,6 +22,7 @@ from openmanager_local.parameters import (
     Cluster,
     Cursor,
     End,
+    Explain,
     Horizon,
     Limit,
     MaxChars,
@@ -30,6 +31,8 @@ from openmanager_local.parameters import (
     Servers,
     Start,
 )
+from openmanager_local.trail import trail
+from openmanager_local.trail_steps import capacity_steps, forecast_steps
 from openmanager_local.words import span_text
 
 if TYPE_CHECKING:
@@ -39,7 +42,6 @@ if TYPE_CHECKING:
 
 Aggregate = Literal["none", "mean", "min", "max", "p95", "sum"]
 _SHOWN_STEPS = 48
-_CAPACITY = ("cpu_busy_ratio", "memory_used_ratio", "disk_used_ratio", "connections_active")
 
 
 async def query_metrics(
@@ -51,11 +53,12 @@ async def query_metrics(
     end: End = "now",
     step_s: Annotated[float, Field(ge=0, le=86400, description="Seconds per value; 0: about 60 values")] = 0,
     aggregate: Annotated[Aggregate, Field(description="Over servers; none: one each")] = "none",
+    explain: Explain = False,
     limit: Limit = 20,
     cursor: Cursor = "",
     max_chars: MaxChars = 10_000,
 ) -> ReadingsAnswer:
-    """Values of one metric over time, per server or aggregated, with their statistics."""
+    """Values of one metric over time, per server or aggregated, with statistics."""
     await analyst.metrics([metric])
     window = await analyst.window(start, end, step_s, points=60)
     hosts = await scope(analyst, servers, cluster)
@@ -67,6 +70,12 @@ async def query_metrics(
         explanation = f"None of these servers has {metric}; it is on {', '.join(catalog.metric(metric).types)}."
     elif all(row.last is None and row.mean is None for row in rows):
         explanation = "No readings in this window. Try: a window that the source covers."
+    how = (
+        "each series as it was read"
+        if aggregate == "none"
+        else f"{aggregate} over the servers that have a reading at each instant"
+    )
+    shown = await trail(analyst, [f"method: {how}"], (window, readings)) if explain else []
     return paged(
         rows,
         lambda part, total, after: ReadingsAnswer(
@@ -78,8 +87,9 @@ async def query_metrics(
             series=part,
             explanation=explanation,
             problems=readings.problems[:5],
+            trail=shown,
             next_cursor=after,
-        ),
+        ).telling(window=lambda language: span_text(window, language)),
         limit=limit,
         cursor=cursor,
         max_chars=max_chars,
@@ -135,6 +145,7 @@ async def forecast_metric(
     horizon: Horizon = "24h",
     threshold: Annotated[float, Field(description="Level to watch, in its unit; 0: the usual limit")] = 0.0,
     history: Annotated[str, Field(description="Past used")] = "3d",
+    explain: Explain = False,
 ) -> ForecastAnswer:
     """Where a metric is going, with an 80 % interval and the time at which it crosses a threshold."""
     from openmanager_core.analysis.forecast import forecast_series
@@ -151,11 +162,12 @@ async def forecast_metric(
             f"horizon must be at most four times the history, {4 * window.duration_s:.0f} s, got {ahead_s:.0f} s",
             hint="a longer history",
         )
-    readings = await analyst.read_all([metric], window, [host])
+    with part(0.0, 0.5):
+        readings = await analyst.read_all([metric], window, [host])
     panel = readings.panels.get(metric)
     if panel is None:
         raise InvalidRequest(f"{ident(host)} has no {metric}", hint="list_metrics with this server")
-    checkpoint(0.5, "forecasting")
+    checkpoint(0.5, f"forecasting {metric} from {panel.values.size:,} readings")
     limit = threshold or usual_limit(row)
     made = await offload(forecast_series, panel.times_s, panel.values[0], row, host, ahead_s, limit)
     every = max(1, math.ceil(len(made.times_s) / _SHOWN_STEPS))
@@ -181,6 +193,7 @@ async def forecast_metric(
         confidence=round(made.confidence, 2),
         explanation=made.explanation,
         problems=readings.problems[:5],
+        trail=await trail(analyst, forecast_steps(made, threshold), (window, readings)) if explain else [],
     )
 
 
@@ -208,11 +221,13 @@ async def capacity_outlook(
     growth_ratio: Annotated[float, Field(ge=-0.9, le=10, description="What if load grows, 0.2: 20 % more")] = 0.0,
     lost_servers: Annotated[int, Field(ge=0, le=1000, description="What if each cluster loses so many")] = 0,
     moved_load: Annotated[str, Field(description="Moved load: from->to:percent")] = "",
+    explain: Explain = False,
     limit: Limit = 20,
     cursor: Cursor = "",
     max_chars: MaxChars = 10_000,
 ) -> CapacityAnswer:
     """Head-room per cluster, when it runs out, how many servers it needs; what if."""
+    from openmanager_core.analysis.capacity import LIMITS
     from openmanager_core.analysis.capacity import capacity_outlook as outlook
     from openmanager_core.analysis.moved_load import parse_moved
 
@@ -226,22 +241,24 @@ async def capacity_outlook(
     count = len(hosts) if hosts is not None else len(fleet.servers)
     points = max(96, min(720, 2_000_000 // max(1, count)))
     window = await analyst.window(f"now-{back_s:.0f}s", "now", points=points)
-    readings = await analyst.read_all([name for name in _CAPACITY if name in have], window, hosts)
+    with part(0.0, 0.5):
+        readings = await analyst.read_all([name for name in LIMITS if name in have], window, hosts)
     if not readings.panels:
         raise InsufficientData(
             "no resource metric has readings in this history", hint="a history that the source covers"
         )
-    checkpoint(0.7, "forecasting")
-    found = await offload(
-        outlook,
-        readings.panels,
-        fleet,
-        ahead_s,
-        growth_ratio=growth_ratio,
-        lost_servers=lost_servers,
-        moved_load=moved,
-    )
+    with part(0.5, 1.0):
+        found = await offload(
+            outlook,
+            readings.panels,
+            fleet,
+            ahead_s,
+            growth_ratio=growth_ratio,
+            lost_servers=lost_servers,
+            moved_load=moved,
+        )
     rows = [c for c in found if not cluster or c.cluster == cluster]
+    shown = await trail(analyst, capacity_steps(rows, LIMITS), (window, readings)) if explain else []
     return paged(
         rows,
         lambda part, total, after: CapacityAnswer(
@@ -275,6 +292,7 @@ async def capacity_outlook(
             ],
             explanation="" if part else "No cluster has enough readings in this history. Try: a longer history.",
             problems=readings.problems[:5],
+            trail=shown,
             next_cursor=after,
         ),
         limit=limit,

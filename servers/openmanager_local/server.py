@@ -91,7 +91,7 @@ def build(settings: ServerSettings, opener: Callable[[SourceSettings], Source] =
         "openmanager-local",
         title="OpenManager fleet analyst",
         instructions=INSTRUCTIONS,
-        tools=TOOLS if analyst.simulated else READING_TOOLS + WRITING_TOOLS,
+        tools=[tool.briefly() for tool in (TOOLS if analyst.simulated else READING_TOOLS + WRITING_TOOLS)],
         state=analyst,
         read_only=settings.read_only,
         limits=settings.limits,

@@ -10,7 +10,7 @@ from openmanager_core import catalog
 from openmanager_core.errors import InsufficientData
 from openmanager_core.findings import pressing_first
 from openmanager_core.fleet import Change, Health
-from openmanager_core.job import checkpoint, offload
+from openmanager_core.job import checkpoint, offload, part
 from openmanager_local.analyst import Analyst, Readings
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Survey:
     """What one look found, and the incidents that it belongs to."""
 
     window: Window
-    panels: dict[str, Panel]
+    readings: Readings
     findings: tuple[Finding, ...]
     causes: tuple[Cause, ...]
     servers: dict[str, Health]
@@ -87,21 +87,26 @@ async def survey(
     if not metrics and count > _EVERY_METRIC_UP_TO:
         names = tuple(name for name in names if name in catalog.SCREENED)
     changes = await source.changes(window)
-    checkpoint(0.05, f"screening {count} servers, {len(changes)} changes known")
+    checkpoint(0.02, f"screening: {len(names)} metrics of {count:,} servers, {len(changes)} changes known")
     series = count * len(names)
     whole = (
         series <= _PULL_UP_TO_SERIES if source.kind == "prometheus" else series * window.n_times <= _PULL_UP_TO_SAMPLES
     )
-    ranking = None if whole else await source.rank(names, window, _SUSPECTS, hosts)
+    ranking = None
+    if not whole:
+        with part(0.02, 0.45):
+            ranking = await source.rank(names, window, _SUSPECTS, hosts)
     wanted = hosts
     if ranking is not None:
         suspects = list(dict.fromkeys(s.host for s in ranking.suspects))
         wanted = [*suspects, *_peers(fleet, suspects)]
-    readings = await analyst.read_all(names, window, wanted)
+    with part(0.02 if ranking is None else 0.45, 0.55):
+        readings = await analyst.read_all(names, window, wanted)
     too_little = ""
     seen: Overview | _Nothing
     try:
-        seen = await offload(_look, readings, fleet, window, changes, min_sigma)
+        with part(0.55, 0.85):
+            seen = await offload(_look, readings, fleet, window, changes, min_sigma)
     except InsufficientData as exc:
         # How things are now can be said all the same: a source that has just begun to look has no past yet.
         too_little, seen = f"no past to compare with yet: {exc.message}", _NOTHING
@@ -113,7 +118,7 @@ async def survey(
             name: await source.latest(name, window.start_s + before_s, before_s) for name in names if name in _USUAL
         }
         health = await offload(_health, latest, usual, fleet)
-    checkpoint(0.85, f"{len(seen.findings)} findings, {len(seen.causes)} candidate causes so far")
+    checkpoint(0.85, f"recording: {len(seen.findings)} findings, {len(seen.causes)} candidate causes")
     certain = [
         f for f in seen.findings if f.score_sigma >= USUAL_SIGMA and (f.end_s is None or f.severity == "critical")
     ]
@@ -126,7 +131,7 @@ async def survey(
     problems = [*(ranking.problems if ranking else ()), *readings.problems, *seen.problems, too_little, not_kept]
     return Survey(
         window=window,
-        panels=readings.panels,
+        readings=readings,
         findings=tuple(findings),
         causes=seen.causes,
         servers=health[0],
@@ -143,7 +148,6 @@ async def survey(
 def _look(readings: Readings, fleet: Fleet, window: Window, changes: tuple[Change, ...], min_sigma: float) -> Overview:
     from openmanager_core.analysis.overview import overview
 
-    checkpoint(0.65, "analysing")
     return overview(readings.panels, fleet, window, changes=changes, top=500, min_sigma=min_sigma)
 
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from openmanager_core.facts import fact
 from openmanager_core.fleet import Change
 from openmanager_core.text import ident, visible
 from openmanager_core.timespan import iso
+from openmanager_core.wording import Language, said
 
 if TYPE_CHECKING:
     from openmanager_core.panel import Window
     from openmanager_core.source.base import SourceStatus
 
 
-def span_text(window: Window) -> str:
+def span_text(window: Window, language: Language = "en") -> str:
     """``start to end, every N s`` in UTC."""
+    if language == "ko":
+        return f"{iso(window.start_s)} ~ {iso(window.end_s)}({window.step_s:g}초 간격)"
     return f"{iso(window.start_s)} to {iso(window.end_s)} every {window.step_s:g} s"
 
 
@@ -26,6 +30,9 @@ def status_text(status: SourceStatus) -> str:
     return f"{status.kind} {status.state}, {newest}{breaker}{detail}"
 
 
-def change_text(change: Change) -> str:
+def change_text(change: Change, language: Language = "en") -> str:
     """When, what, where."""
+    if language == "ko":
+        seen = {"kind": change.kind, "target": change.target, "description": change.description}
+        return said(fact("change", at_s=change.at_s, **seen), "ko")
     return f"{iso(change.at_s)} {change.kind} of {ident(change.target)}: {visible(change.description)[:200]}"

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     import sqlite3
 
 TITLE_CHARS = 120
-_MOST_BEHIND = 500
+_MOST_BEHIND, _MOST_LONG_BEHIND = 3_000, 500
+"""Thoughts that the search index may not know yet before a call has to wait for it; fewer once one is long."""
+_LONG_CHARS = 1_000
 _LINE = "SELECT rank, thoughts, last_seq, last_number FROM branches WHERE chain = ? AND name = ?"
 
 
@@ -96,7 +98,8 @@ def append(
         (*row, place.parent, place.revised, thought.revises, now_s, thought.text),
     )
     assert cursor.lastrowid is not None
-    if cursor.lastrowid - indexed >= _MOST_BEHIND:  # there was no rest to do it in
+    behind = _MOST_LONG_BEHIND if len(thought.text) > _LONG_CHARS else _MOST_BEHIND
+    if cursor.lastrowid - indexed >= behind:  # there was no rest to do it in
         index(db)
     last = max(place.last_number, thought.number) if thought.revises else thought.number
     if place.begins:

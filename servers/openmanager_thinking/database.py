@@ -24,7 +24,6 @@ _WHAT = "the file of the chains"
 _CHECKED_BYTES = 32 * 2**20
 _LOOK_EVERY = 20_000
 _SETTINGS = (
-    "PRAGMA synchronous = FULL",
     "PRAGMA cell_size_check = ON",
     "PRAGMA trusted_schema = OFF",
     "PRAGMA temp_store = MEMORY",
@@ -46,13 +45,15 @@ def is_full(exc: Exception) -> bool:
     return getattr(exc, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
 
 
-def open_database(path: Path, *, check: bool = True) -> sqlite3.Connection:
+def open_database(path: Path, *, check: bool = True, flush_each: bool = False) -> sqlite3.Connection:
     """Open the file, make it (0600, in a folder of 0700) if it is not there, and bring it to our version.
 
     Parameters
     ----------
     check
         Whether to look for damage; once in a process is enough.
+    flush_each
+        Whether a transaction ends only when the disk has it.
 
     Raises
     ------
@@ -61,7 +62,9 @@ def open_database(path: Path, *, check: bool = True) -> sqlite3.Connection:
     """
     try:
         prepare(path)
-        return _set_up(_connect(str(path)), ident(path.name), check)
+        db = _set_up(_connect(str(path)), ident(path.name), check)
+        db.execute(f"PRAGMA synchronous = {'FULL' if flush_each else 'NORMAL'}")
+        return db
     except (sqlite3.Error, OSError, ValueError) as exc:
         raise explained(exc, path) from exc
 

@@ -22,3 +22,7 @@ class Section(BaseModel):
     total_bytes: int = Field(default=500_000_000, ge=1)
     expire_days: float = Field(default=90, ge=0)
     """A chain goes so long after its last thought; 0 keeps it for ever."""
+
+    flush_each: bool = False
+    """Whether a thought is answered only when the disk has it, and not even a power cut loses it. Otherwise it is
+    answered when no kill -9 loses it, and the disk has it a tenth of a second later."""

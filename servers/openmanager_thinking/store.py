@@ -42,7 +42,7 @@ class Store:
         self.on_write: Callable[[], None] | None = None
         """Called after each write."""
         self._path = home / FILE
-        self._writer = Writer(self._path, self._expire, tidy)
+        self._writer = Writer(self._path, self._expire, tidy, flush_each=limits.flush_each)
         self._readers: list[sqlite3.Connection] = []
         self._turn = threading.Lock()
         self._checked = False

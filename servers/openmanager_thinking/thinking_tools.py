@@ -10,6 +10,7 @@ from mcp_types import CallToolResult, TextContent
 from pydantic import Field
 
 from openmanager_kit.answers import Answer
+from openmanager_kit.plain import PlainResult
 from openmanager_kit.tools import writes
 from openmanager_thinking.chains import Concluded, Stored, append, conclude, delete
 from openmanager_thinking.desk import NEW, TheVisit, Visit
@@ -66,7 +67,7 @@ async def sequentialthinking(
     if stored.note:
         answer["note"] = stored.note
     text = json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
-    return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=answer)
+    return PlainResult(content=[TextContent(type="text", text=text)], structured_content=answer)
 
 
 async def _store(visit: Visit, given: str, step: Thought) -> Stored:
@@ -157,7 +158,7 @@ async def delete_chain(visit: TheVisit, chainId: GivenChainId) -> Deleting:  # n
 
 
 WRITING_TOOLS = (
-    writes(sequentialthinking, "Sequential thinking"),
-    writes(conclude_chain, "Conclude a chain", idempotent=True),
+    writes(sequentialthinking, "Sequential thinking", asks_nothing=True),
+    writes(conclude_chain, "Conclude a chain", idempotent=True, asks_nothing=True),
     writes(delete_chain, "Delete a chain", destructive=True, idempotent=True),
 )

@@ -1,6 +1,9 @@
-"""One thread writes: whatever waits for it goes into one transaction, and is acknowledged when that is on the disk.
+"""One at a time writes: whatever waits goes into one transaction, and is acknowledged when that is in the file.
 
-A disk flushes a few hundred to a few thousand times a second. Calls that come while it does share the next flush.
+With `flush_each` that means on the disk: calls that come while it flushes share the next flush. Without, the disk has
+it a moment later. While transactions are quick the event loop writes itself, as handing work to a thread and back
+takes longer than the work. A thread does it when one was slow, somebody else holds the file, or anything at all is
+not as usual.
 """
 
 from __future__ import annotations
@@ -10,11 +13,15 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from contextvars import Context
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from openmanager_core.errors import FleetError, StorageUnavailable
+from openmanager_thinking.flushing import Flusher
 
 if TYPE_CHECKING:
     import sqlite3
@@ -27,6 +34,23 @@ MOST_TOGETHER = 64
 UPKEEP_S = 600.0
 REST_S = 0.25
 """After so long without a call there is time to tidy."""
+
+QUICK_S = 0.05
+"""A transaction that takes no longer may hold up the event loop."""
+
+QUICK_FLUSH_S = 0.002
+"""The same for one that waits for the disk, which may be slower the next time."""
+
+_QUICK_IN_A_ROW = 5
+_HERE_IN_A_ROW = 800
+"""Then the thread has a turn: its transactions carry the log over into the file, which is slow."""
+
+
+class _Order(Enum):
+    """What the thread is told between calls."""
+
+    TIDY = 1
+    END = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +69,34 @@ class Writer:
         Quick work that is done before the first piece and every ten minutes after it.
     tidy
         Work that is done piece by piece while nobody asks for anything; True if there is more.
+    flush_each
+        Whether work is done only when the disk has it.
     """
 
-    def __init__(self, path: Path, upkeep: Work[None], tidy: Work[bool]) -> None:
+    def __init__(self, path: Path, upkeep: Work[None], tidy: Work[bool], *, flush_each: bool = False) -> None:
         self._path = path
+        self._flush_each = flush_each
+        self._flusher = Flusher(path)
         self._upkeep = upkeep
         self._tidy = tidy
         self._untidy = False
-        self._asked: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
+        self._asked: queue.SimpleQueue[_Asked | _Order] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._db: sqlite3.Connection | None = None
         self._upkeep_at = 0.0
+        self._quick = 0
+        """How many transactions in a row were."""
+        # The loop's own:
+        self._new: list[_Asked] = []
+        self._begins_on: asyncio.AbstractEventLoop | None = None
+        self._handed = 0
+        self._here: sqlite3.Connection | None = None
+        self._since_thread = 0
+        self._wrote_at = 0.0
+        self._resting: asyncio.TimerHandle | None = None
 
     async def run(self, work: Work[T]) -> T:
-        """Do a piece of work in a transaction; returns when it is safely on the disk.
+        """Do a piece of work in a transaction; returns when no kill -9 can undo it, with `flush_each` no power cut.
 
         Raises
         ------
@@ -73,7 +111,19 @@ class Writer:
             self._thread.start()
         loop = asyncio.get_running_loop()
         asked = _Asked(work, loop.create_future(), loop)
-        self._asked.put(asked)
+        if not self._flush_each and not self._new and self._may_write_here():
+            outcomes = self._write_here(loop, [asked])
+            if outcomes is not None:
+                ((done, failure),) = outcomes
+                if failure is not None:
+                    raise failure
+                at_once: T = done
+                return at_once
+        self._new.append(asked)
+        if self._begins_on is not loop:
+            self._begins_on = loop
+            # What else comes in this turn of the loop shares the flush, and none of them is asked whether it goes on.
+            loop.call_soon(self._begin, loop, context=Context())
         result: T = await asked.answer
         return result
 
@@ -81,25 +131,106 @@ class Writer:
         """Finish what was asked for, close the file and end the thread."""
         thread, self._thread = self._thread, None
         if thread is not None:
-            self._asked.put(None)
+            self._hand_over()
+            self._asked.put(_Order.END)
             thread.join()
+        self._flusher.close()
+        self._close_here()
+
+    # -- on the event loop -----------------------------------------------------------------------------------
+
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Do what has come by now, or leave it to the thread."""
+        self._begins_on = None
+        if not self._may_write_here():
+            self._hand_over()
+            return
+        batch = [asked for asked in self._new if not asked.answer.cancelled()]
+        outcomes = self._write_here(loop, batch)
+        if outcomes is None:
+            self._hand_over()
+            return
+        self._new = []
+        _settle(batch, outcomes)
+
+    def _write_here(self, loop: asyncio.AbstractEventLoop, batch: list[_Asked]) -> list[Outcome] | None:
+        """Do a transaction at once; None, with nothing changed, if the thread has to do it."""
+        begun_s = time.perf_counter()
+        try:
+            outcomes = self._together(self._opened_here(), batch)
+        except Exception:
+            # The thread waits for the file, or finds the words for what is wrong.
+            self._quick = 0
+            self._close_here()
+            return None
+        self._took(time.perf_counter() - begun_s)
+        self._since_thread += 1
+        self._wrote_at = loop.time()
+        if self._resting is None:
+            self._resting = loop.call_later(REST_S, self._rest, loop, context=Context())
+        return outcomes
+
+    def _may_write_here(self) -> bool:
+        return (
+            self._quick >= _QUICK_IN_A_ROW
+            and not self._handed
+            and self._since_thread < _HERE_IN_A_ROW
+            and time.monotonic() < self._upkeep_at
+            and len(self._new) <= MOST_TOGETHER
+        )
+
+    def _hand_over(self) -> None:
+        new, self._new = self._new, []
+        self._since_thread = 0
+        self._handed += len(new)
+        for asked in new:
+            self._asked.put(asked)
+
+    def _opened_here(self) -> sqlite3.Connection:
+        if self._here is None:
+            from openmanager_thinking.database import open_database
+
+            self._here = open_database(self._path, check=False, flush_each=self._flush_each)
+            self._here.execute("PRAGMA busy_timeout = 0")
+            self._here.execute("PRAGMA wal_autocheckpoint = 0")
+        return self._here
+
+    def _close_here(self) -> None:
+        db, self._here = self._here, None
+        if db is not None:
+            db.close()
+
+    def _rest(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Let the thread tidy when nobody has called for a while."""
+        left_s = self._wrote_at + REST_S - loop.time()
+        self._resting = loop.call_later(left_s, self._rest, loop) if left_s > 0 else None
+        if self._resting is None and self._thread is not None:
+            self._asked.put(_Order.TIDY)
+
+    def _settled(self, batch: list[_Asked], outcomes: list[Outcome]) -> None:
+        self._handed -= len(batch)
+        _settle(batch, outcomes)
+
+    # -- in the thread ---------------------------------------------------------------------------------------
 
     def _serve(self) -> None:
         ended = False
         while not ended:
-            batch = [self._next()]
-            while len(batch) < MOST_TOGETHER and not self._asked.empty():
-                batch.append(self._asked.get())
-            ended = None in batch
-            wanted = [asked for asked in batch if asked is not None and not asked.answer.cancelled()]
-            if wanted:
-                _deliver(wanted, self._outcomes(wanted))
-                self._untidy = self._db is not None
+            orders = [self._next()]
+            while len(orders) < MOST_TOGETHER and not self._asked.empty():
+                orders.append(self._asked.get())
+            ended = _Order.END in orders
+            batch = [asked for asked in orders if isinstance(asked, _Asked)]
+            if batch:
+                wanted = [asked for asked in batch if not asked.answer.cancelled()]
+                done = dict(zip(map(id, wanted), self._outcomes(wanted), strict=True)) if wanted else {}
+                self._deliver(batch, [done.get(id(asked), (None, None)) for asked in batch])
+            self._untidy = self._db is not None
         if self._db is not None:
             self._db.close()
             self._db = None
 
-    def _next(self) -> _Asked | None:
+    def _next(self) -> _Asked | _Order:
         """Wait for a call; tidy while there is none."""
         while self._untidy and self._db is not None:
             try:
@@ -118,14 +249,28 @@ class Writer:
 
         try:
             if self._db is None:
-                self._db = open_database(self._path)
+                self._db = open_database(self._path, flush_each=self._flush_each)
             self._keep_up(self._db)
-            return self._together(self._db, batch)
+            begun_s = time.perf_counter()
+            outcomes = self._together(self._db, batch)
+            self._took(time.perf_counter() - begun_s)
+            return outcomes
         except Exception as exc:
             if len(batch) > 1 and is_full(exc):
                 # One that does not fit must not take the others with it.
                 return [self._outcomes([asked])[0] for asked in batch]
             return [(None, explained(exc, self._path))] * len(batch)
+
+    def _deliver(self, batch: list[_Asked], outcomes: list[Outcome]) -> None:
+        with suppress(RuntimeError):  # the loop has ended: nobody waits
+            batch[0].loop.call_soon_threadsafe(self._settled, batch, outcomes)
+
+    # -- in either -------------------------------------------------------------------------------------------
+
+    def _took(self, seconds: float) -> None:
+        self._quick = self._quick + 1 if seconds <= (QUICK_FLUSH_S if self._flush_each else QUICK_S) else 0
+        if not self._flush_each:
+            self._flusher.want()
 
     def _together(self, db: sqlite3.Connection, batch: list[_Asked]) -> list[Outcome]:
         outcomes: list[Outcome] = []
@@ -162,13 +307,6 @@ class Writer:
                 db.execute("ROLLBACK")
             raise
         return result
-
-
-def _deliver(batch: list[_Asked], outcomes: list[Outcome]) -> None:
-    try:
-        batch[0].loop.call_soon_threadsafe(_settle, batch, outcomes)
-    except RuntimeError:
-        return  # the loop has ended: nobody waits
 
 
 def _settle(batch: list[_Asked], outcomes: list[Outcome]) -> None:

@@ -18,7 +18,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
+
+from openmanager_core.near import nearest
 
 
 class FleetError(Exception):
@@ -61,7 +62,7 @@ class NotFound(FleetError):
         """Say which `what` is missing and the nearest names there are."""
         names, wanted = list(known), given[:200].casefold()
         inside = [name for name in names if wanted and wanted in name.casefold()]
-        near = inside[:3] or get_close_matches(given[:200], names, n=3, cutoff=0.4)
+        near = inside[:3] or nearest(given, names)
         tip = f"one of the nearest names: {', '.join(near)}" if near else hint
         return cls(f"{what} {given[:80]!r} does not exist", hint=tip or hint)
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal, get_args
+
+from openmanager_core.facts import Fact, fact, paired
+from openmanager_core.wording import Language, all_said, said
 
 FindingKind = Literal[
     "spike",            # a short excursion that came back
@@ -17,6 +20,7 @@ FindingKind = Literal[
     "flatline",         # a reading that stopped moving
     "missing_data",     # readings stopped arriving
 ]  # fmt: skip
+FINDING_KINDS: tuple[str, ...] = get_args(FindingKind)
 Severity = Literal["info", "warning", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
 
@@ -33,6 +37,8 @@ class Evidence:
         (start, end) of the two stretches compared, Unix seconds.
     method
         The field's name of the method.
+    how
+        The same as a fact; None in findings kept by older versions.
     """
 
     metric: str
@@ -44,6 +50,11 @@ class Evidence:
     baseline_window_s: tuple[float, float]
     method: str
     note: str = ""
+    how: Fact | None = None
+
+    def method_in(self, language: Language) -> str:
+        """The method in a language, as it was written where its fact is not known."""
+        return self.method if self.how is None else said(self.how, language)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +92,23 @@ class Finding:
         key = f"{self.kind}|{self.host}|{self.metric}|{int(self.start_s // 300)}"
         return hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
 
+    @property
+    def fact(self) -> Fact:
+        """What `summary` says, for every language."""
+        return fact(
+            f"finding.{self.kind}", metric=self.metric, host=self.host, unit=self.evidence.unit,
+            now=self.evidence.observed, was=self.evidence.baseline, sigma=self.score_sigma,
+            start_s=self.start_s, end_s=self.end_s, up=self.direction == "up",
+        )  # fmt: skip
+
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready, with the id."""
         return {"id": self.id, **asdict(self)}
+
+
+def summed_up(finding: Finding) -> Finding:
+    """The finding with its summary, in English."""
+    return replace(finding, summary=said(finding.fact))
 
 
 def pressing_first(finding: Finding) -> tuple[int, bool, float, str]:
@@ -114,6 +139,8 @@ class Cause:
         Sentences with values and windows.
     change
         A recent change at the same place, or empty.
+    facts, change_fact
+        What those say, for every language; empty in causes kept by older versions.
     """
 
     node: str
@@ -126,11 +153,29 @@ class Cause:
     explains: tuple[str, ...]
     evidence: tuple[str, ...]
     change: str = ""
+    facts: tuple[Fact, ...] = ()
+    change_fact: Fact | None = None
+
+    def evidence_in(self, language: Language) -> tuple[str, ...]:
+        """The evidence in a language; what came without facts stays as it was written."""
+        return all_said(paired(self.evidence, self.facts), language)
+
+    def change_in(self, language: Language) -> str:
+        """The change in a language, or empty."""
+        return said(self.change_fact, language) if self.change and self.change_fact is not None else self.change
 
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
-    """What to do, why, what it should bring, what it may cost, and how to check that it worked."""
+    """What to do, why, what it should bring, what it may cost, and how to check that it worked.
+
+    Attributes
+    ----------
+    step, words
+        (runbook id, number of the step), and what its blanks are filled with: for other languages.
+    book, because
+        The runbook that was looked up, and what `reason` says after its title.
+    """
 
     action: str
     target: str
@@ -140,3 +185,7 @@ class Recommendation:
     verify: str
     priority: int
     finding_ids: tuple[str, ...] = field(default=())
+    step: tuple[str, int] = ("", 0)
+    book: str = ""
+    words: tuple[tuple[str, str], ...] = ()
+    because: Fact | None = None

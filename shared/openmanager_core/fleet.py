@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
 from openmanager_core.catalog import Architecture, Environment, ServerType
 from openmanager_core.errors import InvalidRequest, NotFound
+from openmanager_core.facts import Fact, paired
+from openmanager_core.wording import Language, all_said
 
 HealthStatus = Literal["healthy", "degraded", "critical", "unknown"]
 
@@ -25,11 +27,24 @@ class ServerSpec:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How well a server, cluster or fleet is: 100 is well, 0 is down, each lost point has a reason."""
+    """How well a server, cluster or fleet is: 100 is well, 0 is down, each lost point has a reason.
+
+    `facts` hold what the reasons say, for every language.
+    """
 
     score: float
     status: HealthStatus
     reasons: tuple[str, ...] = ()
+    facts: tuple[Fact, ...] = ()
+
+    @classmethod
+    def of(cls, score: float, status: HealthStatus, facts: Sequence[Fact]) -> Health:
+        """Health with its reasons, in English."""
+        return cls(score, status, all_said(facts), tuple(facts))
+
+    def reasons_in(self, language: Language) -> tuple[str, ...]:
+        """The reasons in a language; what came without facts stays as it was written."""
+        return all_said(paired(self.reasons, self.facts), language)
 
 
 @dataclass(frozen=True, slots=True)

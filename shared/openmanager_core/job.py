@@ -1,13 +1,15 @@
 """Long work that can be watched and stopped.
 
 Numerical code calls `checkpoint()` between blocks of work (each well under 100 ms). Whoever started the
-job hears the progress and can cancel it; without a job, a checkpoint costs one look-up.
+job hears the progress and can cancel it; without a job, a checkpoint costs one look-up. A note names the step and what
+was found so far: ``screening: 4,096 of 10,000 servers, 3 unusual so far``.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
 from typing import ParamSpec, TypeVar
@@ -46,6 +48,7 @@ class Job:
 
 
 current_job: ContextVar[Job | None] = ContextVar("openmanager_job", default=None)
+_part: ContextVar[tuple[float, float]] = ContextVar("openmanager_part", default=(0.0, 1.0))
 _limiter: ContextVar[anyio.CapacityLimiter | None] = ContextVar("openmanager_threads", default=None)
 
 
@@ -59,7 +62,22 @@ def checkpoint(done_ratio: float = -1.0, note: str = "") -> None:
     """
     job = current_job.get()
     if job is not None:
-        job.checkpoint(done_ratio, note)
+        first, last = _part.get()
+        job.checkpoint(first + (last - first) * min(done_ratio, 1.0) if done_ratio >= 0 else done_ratio, note)
+
+
+@contextmanager
+def part(first: float, last: float) -> Iterator[None]:
+    """Let what is done inside of the block, counted from 0 to 1, be this part of what is done around it.
+
+    A step that other code runs too counts its own work only; without this its progress would fall back.
+    """
+    low, high = _part.get()
+    token = _part.set((low + first * (high - low), low + last * (high - low)))
+    try:
+        yield
+    finally:
+        _part.reset(token)
 
 
 def use_threads(limiter: anyio.CapacityLimiter) -> None:

@@ -10,11 +10,13 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
+from openmanager_core.analysis.recommend_words import told_in
 from openmanager_core.findings import Cause, Finding, Recommendation
-from openmanager_core.postmortem_words import KINDS, SPAN_UNITS, TERMS, WORDS, Language
-from openmanager_core.storage.incident import KIND_WORDS, Incident, worst_first
+from openmanager_core.postmortem_words import SPAN_UNITS, TERMS, WORDS
+from openmanager_core.storage.incident import Incident, worst_first
 from openmanager_core.text import code, prose
 from openmanager_core.timespan import iso, span
+from openmanager_core.wording import Language, en, ko
 
 _SURE = 0.6
 _LATE_S = 600.0
@@ -45,7 +47,7 @@ def incident_markdown(
     findings, causes, recommendations
         Those of this incident; causes best first.
     language
-        ``en`` or ``ko``. Sentences of causes and recommendations stay in the language they come in.
+        ``en`` or ``ko``. What came without its facts stays in the language that it was written in.
     max_chars
         Longest answer, at least 1000. Tables are shortened first; what is left out is counted where it
         is missing.
@@ -110,7 +112,8 @@ class _Report:
         return TERMS.get(self._language, {}).get(word) or prose(word)
 
     def _kind(self, kind: str) -> str:
-        return KINDS.get(self._language, KIND_WORDS).get(kind) or prose(kind)
+        known = {**ko.CAUSES, **ko.KINDS} if self._language == "ko" else en.KINDS
+        return known.get(kind) or prose(kind)
 
     def _span(self, seconds: float) -> str:
         text = span(seconds)
@@ -238,7 +241,7 @@ class _Report:
                 self._value(seen.baseline, seen.unit),
                 f"{f.score_sigma:.1f} σ",
                 iso(f.start_s),
-                prose(seen.method[:120]),
+                prose(seen.method_in(self._language)[:120]),
             )
             lines.append("| " + " | ".join(cells) + " |")
         more = self._more(self._findings, self._rows)
@@ -257,8 +260,9 @@ class _Report:
             if cause.explains:
                 lines.append(f"   - {self._say('explains', names=self._names(cause.explains))}")
             if cause.change:
-                lines.append(f"   - {self._say('change', change=code(cause.change))}")
-            lines += [f"   - {prose(sentence[:500])}" for sentence in cause.evidence[: min(self._rows, 6)]]
+                lines.append(f"   - {self._say('change', change=code(cause.change_in(self._language)))}")
+            said = cause.evidence_in(self._language)
+            lines += [f"   - {prose(sentence[:500])}" for sentence in said[: min(self._rows, 6)]]
         return [*lines, *self._more(self._causes, min(self._rows, 5))]
 
     def _action_list(self) -> list[str]:
@@ -266,12 +270,13 @@ class _Report:
             return [self._say("no_actions")]
         lines = []
         for action in self._actions[: self._rows]:
-            lines.append(f"- [ ] {prose(action.action[:500])} ({code(action.target)})")
+            told = told_in(action, self._language)
+            lines.append(f"- [ ] {prose(told.action[:500])} ({code(action.target)})")
             lines += [
-                f"  - {self._say('reason', text=prose(action.reason[:500]))}",
-                f"  - {self._say('expected', text=prose(action.expected_effect[:500]))}",
+                f"  - {self._say('reason', text=prose(told.reason[:500]))}",
+                f"  - {self._say('expected', text=prose(told.expected_effect[:500]))}",
                 f"  - {self._say('risk', risk=self._term(action.risk))}",
-                f"  - {self._say('check', text=code(action.verify, 300))}",
+                f"  - {self._say('check', text=code(told.verify, 300))}",
             ]
         return [*lines, *self._more(self._actions, self._rows)]
 

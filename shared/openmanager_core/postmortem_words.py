@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-Language = Literal["en", "ko"]
-
 WORDS: dict[str, dict[str, str]] = {
     "en": {
         "title": "Post-mortem: {id}",
@@ -138,19 +134,6 @@ WORDS: dict[str, dict[str, str]] = {
     },
 }
 
-KINDS: dict[str, dict[str, str]] = {
-    "ko": {
-        "spike": "순간 급변",
-        "level_shift": "수준 변화",
-        "trend": "지속적인 변동",
-        "leak": "누수 현상",
-        "saturation": "포화 현상",
-        "variance": "변동 폭의 변화",
-        "peer_outlier": "동종 서버와의 차이 현상",
-        "flatline": "값 정지 현상",
-        "missing_data": "측정 누락 현상",
-    }
-}
 TERMS: dict[str, dict[str, str]] = {
     "ko": {
         "info": "참고", "warning": "주의", "critical": "심각",

@@ -15,6 +15,8 @@ import numpy.typing as npt
 from openmanager_core.job import checkpoint
 from openmanager_core.panel import FloatArray
 
+UNUSUAL_SIGMA = 4.0
+"""A series with a score of so many robust sigmas is called unusual while the rest is still being screened."""
 _ROWS = 512
 _SAMPLES = 120
 """Past instants that are looked at; above twice this the past is sampled. The median of 120 is within

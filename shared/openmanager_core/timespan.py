@@ -346,6 +346,14 @@ def span(seconds: float) -> str:
     return f"{sign}{left} s"
 
 
+def spoken_s(seconds: float) -> str:
+    """A length of time as a person says it: ``45 s``, ``12 min``, ``3.5 h``, ``12 days``."""
+    for size, name in ((86_400, "days"), (3_600, "h"), (60, "min")):
+        if seconds >= 1.5 * size:
+            return f"{seconds / size:.3g} {name}"
+    return f"{seconds:.3g} s"
+
+
 def ago(t_s: float, now_s: float) -> str:
     """How far from now: ``just now``, ``5 min ago``, ``in 2 h``."""
     apart = now_s - t_s

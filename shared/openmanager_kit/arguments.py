@@ -18,6 +18,7 @@ from typing import Any
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import to_json
 
 from openmanager_core.errors import InvalidRequest
 from openmanager_kit.schemas import Schema, input_schema
@@ -84,43 +85,34 @@ class Arguments:
         InvalidRequest
             Names each argument that is unknown, missing, of the wrong type or out of bounds.
         """
-        unknown = [name for name in given if name not in self.fields]
+        wanted = self._wanted
+        unknown = [name for name in given if name not in wanted]
         if unknown:
             raise self._unknown(unknown)
-        values = {name: self._unquoted(name, value) for name, value in given.items() if not self._absent(name, value)}
+        values = {
+            name: _unquoted(value, wanted[name])
+            for name, value in given.items()
+            if value is not None or not self._absent(name)
+        }
         for name, value in values.items():
             _refuse_what_is_not_json(name, value)
         try:
-            checked = self._model.__pydantic_validator__.validate_json(json.dumps(values), strict=True)
+            checked = self._model.__pydantic_validator__.validate_json(to_json(values), strict=True)
         except ValidationError as exc:
             raise self._refusal(exc) from None
         kwargs: dict[str, Any] = checked.model_dump_one_level()
         return kwargs
 
-    def _absent(self, name: str, value: Any) -> bool:
-        info = self.fields[name]
-        return value is None and not info.is_required() and info.default is not None
+    @cached_property
+    def _wanted(self) -> dict[str, str | None]:
+        """Parameter name to the one type that its schema names."""
+        properties = self.schema.get("properties", {})
+        return {name: properties.get(name, {}).get("type") for name in self.fields}
 
-    def _unquoted(self, name: str, value: Any) -> Any:
-        """Undo the harmless liberties that clients take with types."""
-        wanted = self.schema.get("properties", {}).get(name, {}).get("type")
-        if wanted == "integer" and isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
-            return int(value)
-        if not isinstance(value, str) or wanted in ("string", None):
-            return value
-        text = value.strip()
-        if wanted in ("integer", "number") and _WHOLE.fullmatch(text):
-            return int(text)
-        if wanted == "number" and _NUMBER.fullmatch(text):
-            return float(text)
-        if wanted == "boolean" and text.lower() in ("true", "false"):
-            return text.lower() == "true"
-        if wanted in ("array", "object") and text[:1] in ("[", "{"):
-            try:
-                return json.loads(text)
-            except (ValueError, RecursionError):
-                return value
-        return value
+    def _absent(self, name: str) -> bool:
+        """Tell whether null stands for nothing given."""
+        info = self.fields[name]
+        return not info.is_required() and info.default is not None
 
     def _unknown(self, names: list[str]) -> InvalidRequest:
         listed = ", ".join(shown(name) for name in names[:_MOST_PROBLEMS])
@@ -150,6 +142,27 @@ class Arguments:
             return f"{path} is not known"
         schema = self.schema.get("properties", {}).get(path, {})
         return f"{path} must be {_rule(error, schema)}, got {shown(error['input'])}"
+
+
+def _unquoted(value: Any, wanted: str | None) -> Any:
+    """Undo the harmless liberties that clients take with types."""
+    if wanted == "integer" and isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return int(value)
+    if not isinstance(value, str) or wanted in ("string", None):
+        return value
+    text = value.strip()
+    if wanted in ("integer", "number") and _WHOLE.fullmatch(text):
+        return int(text)
+    if wanted == "number" and _NUMBER.fullmatch(text):
+        return float(text)
+    if wanted == "boolean" and text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    if wanted in ("array", "object") and text[:1] in ("[", "{"):
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            return value
+    return value
 
 
 _KINDS = {

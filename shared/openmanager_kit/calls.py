@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from functools import cached_property
 from typing import Any
 
@@ -15,24 +15,19 @@ from mcp_types import Tool as ListedTool
 from pydantic import BaseModel
 
 from openmanager_core.errors import DeadlineExceeded, FleetError, SourceUnavailable
-from openmanager_core.job import Job, offload, use_threads
+from openmanager_core.job import Job, current_job, offload, use_threads
+from openmanager_kit import freshness
 from openmanager_kit.answers import Answer
 from openmanager_kit.arguments import Arguments
 from openmanager_kit.earlier import Earlier
-from openmanager_kit.failures import job_scope
 from openmanager_kit.injection import Injection
 from openmanager_kit.limits import Limits
 from openmanager_kit.plain import PlainResult
 from openmanager_kit.progress import Progress
-from openmanager_kit.schemas import Schema, outline
+from openmanager_kit.schemas import Schema, brief, outline
 from openmanager_kit.sharing import Sharing
 from openmanager_kit.tools import Tool, state_of
-
-
-class Busy(FleetError):
-    """Too many calls wait already."""
-
-    code = "busy"
+from openmanager_kit.turns import Turns
 
 
 class AnswerTooLarge(FleetError):
@@ -86,7 +81,7 @@ class BoundTool:
     @cached_property
     def input_schema(self) -> Schema:
         """The schema in the list."""
-        return self.arguments.schema
+        return brief(self.arguments.schema) if self.tool.brief else self.arguments.schema
 
     @cached_property
     def listed(self) -> ListedTool:
@@ -115,7 +110,7 @@ class BoundTool:
         kwargs: dict[str, Any],
         ctx: Context[Any, Any],
         threads: anyio.CapacityLimiter,
-        enter: Callable[[], Any],
+        turns: Turns,
         sharing: Sharing[CallToolResult | InputRequiredResult] | None = None,
     ) -> CallToolResult | InputRequiredResult:
         """Run with checked arguments.
@@ -132,31 +127,40 @@ class BoundTool:
         """
         asked = repr(sorted(kwargs.items())) if sharing is not None else ""
         if sharing is not None and (known := getattr(state_of(ctx), "known_moment", None)) is not None:
-            kept = sharing.kept((self.tool.name, known(), asked))
+            key = (self.tool.name, known(), asked)
+            kept = sharing.kept(key)
             if kept is not None:
-                return kept
+                return freshness.told(kept, freshness.as_kept(sharing.standing(key)))
         progress = Progress(ctx.report_progress)
         report = progress.report if _is_request(ctx) else None
         use_threads(threads)
 
         async def work() -> CallToolResult | InputRequiredResult:
-            async with enter():
+            await turns.enter(self)
+            try:
                 return await self._call(kwargs, ctx)
+            finally:
+                turns.leave(self)
 
+        job = Job(report)
+        outer = current_job.set(job)
         try:
-            async with job_scope(Job(report)):
-                with anyio.move_on_after(self.tool.deadline_s):
-                    if sharing is None:
-                        return await work()
-                    result = await sharing.get((self.tool.name, await _moment(ctx), asked), work, report)
-                    self.earlier.keep(asked, result)
-                    return result
+            with turns.deadlines.within(self.tool.deadline_s):
+                if sharing is None:
+                    return await work()
+                key = (self.tool.name, await _moment(ctx), asked)
+                found = sharing.standing(key)
+                result = await sharing.get(key, work, report)
+                self.earlier.keep(asked, result)
+                return freshness.told(result, freshness.as_given(found, sharing.standing(key)))
         except SourceUnavailable as exc:
             earlier = self.earlier.instead(asked, exc) if sharing is not None else None
             if earlier is None:
                 raise
             return earlier
         finally:
+            job.cancel()  # its threads, however the call ended
+            current_job.reset(outer)
             progress.stop()
         raise DeadlineExceeded(
             f"{self.tool.name} did not finish within {self.tool.deadline_s:g} s and was stopped",

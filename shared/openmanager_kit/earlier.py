@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from mcp_types import CallToolResult, TextContent
 
 from openmanager_core.errors import FleetError
+from openmanager_kit import freshness
 from openmanager_kit.plain import PlainResult
 
 LONGEST_S = 24 * 3600.0
@@ -56,10 +57,11 @@ class Earlier:
         first = TextContent(
             type="text", text=f"{reason}\nNothing newer can be had. This was the answer {_ago(age_s)} ago:"
         )
-        structured = kept.result.structured_content
+        old = freshness.told(kept.result, freshness.last_good(age_s, str(reason)))
+        structured = old.structured_content
         if structured is not None:
             structured = {**structured, STALE: {"age_s": round(age_s, 1), "reason": str(reason)}}
-        return PlainResult(content=[first, *kept.result.content], structured_content=structured)
+        return PlainResult(content=[first, *old.content], structured_content=structured)
 
     def _drop(self, asked: str) -> None:
         old = self._kept.pop(asked, None)

@@ -44,16 +44,16 @@ async def in_time(work: Awaitable[T], what: str, deadline_s: float) -> T:
     DeadlineExceeded
         If it takes longer than `deadline_s`.
     """
-    async with job_scope():
+    async with _job_scope():
         with anyio.move_on_after(deadline_s):
             return await work
     raise DeadlineExceeded(f"{what} did not finish within {deadline_s:g} s and was stopped", hint="again later")
 
 
 @asynccontextmanager
-async def job_scope(job: Job | None = None) -> AsyncIterator[Job]:
-    """Make `job` the current one; its threads stop when the block ends, however it ends."""
-    job = job or Job()
+async def _job_scope() -> AsyncIterator[Job]:
+    """Have a job of one's own; its threads stop when the block ends, however it ends."""
+    job = Job()
     token = current_job.set(job)
     try:
         yield job

@@ -18,11 +18,12 @@ from functools import cached_property
 from typing import Any
 
 from mcp.server.context import CallNext, ServerRequestContext
-from mcp_types import CallToolResult, JSONRPCResponse, Tool
+from mcp_types import CallToolResult, Tool
 from pydantic import PrivateAttr
+from pydantic_core import PydanticSerializationError, to_json
 
 _METHOD = "tools/call"
-_FIELD = "structuredContent"
+FIELD = "structuredContent"
 _LIST = "tools/list"
 _TOOLS = "tools"
 _MOST_LISTS = 16
@@ -50,9 +51,15 @@ class Written:
     @cached_property
     def text(self) -> bytes:
         """JSON, compact."""
-        reply = JSONRPCResponse(jsonrpc="2.0", id=0, result={"value": self.value})
-        dumped = reply.model_dump(mode="json", by_alias=True, exclude_none=True)
-        return json.dumps(dumped["result"]["value"], separators=(",", ":")).encode()
+        return as_json(self.value)
+
+
+def as_json(value: Any) -> bytes:
+    """Write plain JSON, compact; a lone surrogate is escaped, as it has no bytes."""
+    try:
+        return to_json(value)
+    except PydanticSerializationError:
+        return json.dumps(value, separators=(",", ":")).encode()
 
 
 class Pieces:
@@ -97,10 +104,20 @@ def _placed(written: Written) -> Any:
 def kept_aside(result: Any) -> Any:
     """Leave an empty structure in the place of a plain one, inside of `untouched`."""
     kept = _kept.get()
-    if kept is None or not isinstance(result, PlainResult) or not result.structured_content:
+    if kept is None:
         return result
-    kept.append(result.written())
-    return CallToolResult(content=result.content, structured_content={}, is_error=result.is_error, _meta=result.meta)
+    written, empty = emptied(result)
+    if written is not None:
+        kept.append(written)
+    return empty
+
+
+def emptied(result: Any) -> tuple[Written | None, Any]:
+    """Take plain structured content out of a result; gives what was taken out, and what is left."""
+    if not isinstance(result, PlainResult) or not result.structured_content:
+        return None, result
+    left = CallToolResult(content=result.content, structured_content={}, is_error=result.is_error, _meta=result.meta)
+    return result.written(), left
 
 
 class ShapedLists:
@@ -159,6 +176,11 @@ async def untouched(ctx: ServerRequestContext[Any, Any], call_next: CallNext) ->
         result = await call_next(ctx)
     finally:
         _kept.reset(token)
-    if kept and isinstance(result, Mapping) and result.get(_FIELD) == {}:
-        return {**result, _FIELD: _placed(kept[0])}
+    if kept and isinstance(result, Mapping) and result.get(FIELD) == {}:
+        return {**result, FIELD: _placed(kept[0])}
     return result
+
+
+def is_ours(middleware: Any) -> bool:
+    """Tell whether a middleware only puts back what was kept aside."""
+    return middleware is untouched or isinstance(getattr(middleware, "__self__", None), ShapedLists)

@@ -56,6 +56,19 @@ def input_schema(fields: Mapping[str, Any], fallback: Callable[[], Schema]) -> S
     return schema
 
 
+def brief(schema: Schema) -> Schema:
+    """Give the schema of a tool's arguments without defaults that are empty or off."""
+    properties = {
+        name: {key: value for key, value in part.items() if key != "default" or _says_something(value)}
+        for name, part in schema["properties"].items()
+    }
+    return {**schema, "properties": properties}
+
+
+def _says_something(default: Any) -> bool:
+    return default is not False and default not in ("", [], {})
+
+
 def _plain(annotation: Any, constraints: Sequence[Any] = ()) -> Schema | None:
     """Write the schema of a plain type with inclusive bounds, or None if pydantic has to."""
     origin, args = get_origin(annotation), get_args(annotation)

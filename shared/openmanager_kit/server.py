@@ -8,10 +8,9 @@ crashes as an id, list pagination, schemas that every client takes.
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from difflib import get_close_matches
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
@@ -51,11 +50,12 @@ from openmanager_core.job import use_threads
 from openmanager_kit import cursors, failures, logs, plain
 from openmanager_kit import version as distribution_version
 from openmanager_kit.arguments import shown
-from openmanager_kit.calls import BoundTool, Busy, refuse_if_too_large, weight
+from openmanager_kit.calls import BoundTool, refuse_if_too_large, weight
 from openmanager_kit.limits import Limits
 from openmanager_kit.schemas import Schema
 from openmanager_kit.sharing import Sharing
 from openmanager_kit.tools import DEADLINE_S, Tool
+from openmanager_kit.turns import Turns
 from openmanager_kit.watchers import Call, Watcher, watched
 
 if TYPE_CHECKING:
@@ -117,10 +117,8 @@ class OpenManagerServer(MCPServer[Any]):
         self._page_size = page_size
         self._outlines = outlines
         self._threads = anyio.CapacityLimiter(self.limits.threads)
-        self._waiting = 0
         self._sharing: Sharing[CallToolResult | InputRequiredResult] = Sharing(weight)
-        self.room: Callable[[], Awaitable[None]] | None = None
-        """Set by a transport: waits while its client is so far behind that answers pile up."""
+        self.turns = Turns(self.limits.waiting, self._sharing.forget)
         self.followable: Followable | None = None
         """Set by `following.serve_subscriptions`: who looks at what clients follow."""
         self.watchers: list[Watcher] = []
@@ -227,6 +225,11 @@ class OpenManagerServer(MCPServer[Any]):
         bound = self._find(name)
         return None if bound is None else bound.input_schema
 
+    def asking_nothing(self, name: str) -> tuple[OpenManagerServer, str] | None:
+        """Find a tool that asks its client nothing: whose it is, and its name there; see `Tool.asks_nothing`."""
+        bound = self._find(name)
+        return (self, name) if bound is not None and bound.tool.asks_nothing else None
+
     def _find(self, name: str) -> BoundTool | None:
         return self._bound.get(self._aliases.get(name, name))
 
@@ -255,14 +258,10 @@ class OpenManagerServer(MCPServer[Any]):
             raise MCPError(code=INVALID_PARAMS, message=f"Unknown tool: {shown(name)}{hint}")
         ctx = context or Context(mcp_server=self, subscriptions=self._subscriptions)
         try:
+            if not self.watchers:
+                return await self._called(bound, arguments, ctx)
             async with watched(Call(self.name, bound.tool, arguments, ctx), self.watchers):
-                kwargs = bound.arguments.check(arguments)
-                sharing = self._sharing if bound.tool.shared else None
-                result = await bound.run(kwargs, ctx, self._threads, partial(self._turn, bound), sharing)
-                if sharing is not None and self.room is not None:
-                    await self.room()
-                refuse_if_too_large(result, self.limits)
-                return result
+                return await self._called(bound, arguments, ctx)
         except FleetError as exc:
             raise ToolError(str(exc)) from exc
         except JobCancelled as exc:
@@ -272,30 +271,22 @@ class OpenManagerServer(MCPServer[Any]):
         except Exception as exc:
             raise ToolError(failures.crash(exc, f"tool {name}")) from exc
 
+    async def _called(
+        self, bound: BoundTool, arguments: dict[str, Any], ctx: Context[Any, Any]
+    ) -> CallToolResult | InputRequiredResult:
+        kwargs = bound.arguments.check(arguments)
+        sharing = self._sharing if bound.tool.shared else None
+        result = await bound.run(kwargs, ctx, self._threads, self.turns, sharing)
+        if sharing is not None and self.turns.room is not None:
+            await self.turns.room()
+        refuse_if_too_large(result, self.limits)
+        return result
+
     async def _handle_call_tool(
         self, ctx: ServerRequestContext[Any, Any], params: CallToolRequestParams
     ) -> CallToolResult | InputRequiredResult:
         result: CallToolResult | InputRequiredResult = plain.kept_aside(await super()._handle_call_tool(ctx, params))
         return result
-
-    @asynccontextmanager
-    async def _turn(self, bound: BoundTool) -> AsyncIterator[None]:
-        """Wait for a place among the calls of this tool."""
-        if bound.turn.value == 0 and self._waiting >= self.limits.waiting:
-            raise Busy(f"{self._waiting} calls are waiting already", hint="again in a few seconds")
-        self._waiting += 1
-        try:
-            await bound.turn.acquire()
-        finally:
-            self._waiting -= 1
-        try:
-            if self.room is not None:
-                await self.room()
-            yield
-        finally:
-            if not bound.tool.read_only:
-                self._sharing.forget()
-            bound.turn.release()
 
     # -- resources and prompts -------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from openmanager_core.errors import JobCancelled
 from openmanager_core.job import Job, current_job
@@ -38,8 +38,19 @@ class _Flight(Generic[T]):
 @dataclass(frozen=True, slots=True)
 class _Kept(Generic[T]):
     answer: T
+    made_s: float
     until_s: float
     weight: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What there is for a question: an answer so many seconds old that is given for so many more, one in the making,
+    or none."""
+
+    what: Literal["none", "making", "kept"]
+    age_s: float = 0.0
+    left_s: float = 0.0
 
 
 class Sharing(Generic[T]):
@@ -72,6 +83,13 @@ class Sharing(Generic[T]):
             return None
         self.hits += 1
         return kept.answer
+
+    def standing(self, key: Hashable) -> Standing:
+        """Say what there is for `key` now."""
+        kept, now = self._kept.get(key), self._clock()
+        if kept is not None and now < kept.until_s:
+            return Standing("kept", now - kept.made_s, kept.until_s - now)
+        return Standing("making" if key in self._flights else "none")
 
     async def get(self, key: Hashable, make: Callable[[], Awaitable[T]], listener: Listener | None = None) -> T:
         """Give the answer to `key`: kept, in the making, or made now.
@@ -122,7 +140,7 @@ class Sharing(Generic[T]):
             answer = await make()
             if self._flights.get(key) is flight:
                 now = self._clock()
-                self._keep(key, answer, now + min(LONGEST_S, TIMES_ITS_COST * (now - begun)))
+                self._keep(key, answer, now, now + min(LONGEST_S, TIMES_ITS_COST * (now - begun)))
             return answer
         finally:
             flight.job.cancel()  # its threads, if it was stopped
@@ -132,9 +150,9 @@ class Sharing(Generic[T]):
         if self._flights.get(key) is flight:
             del self._flights[key]
 
-    def _keep(self, key: Hashable, answer: T, until_s: float) -> None:
+    def _keep(self, key: Hashable, answer: T, made_s: float, until_s: float) -> None:
         self._drop(key)
-        kept = _Kept(answer, until_s, self._weigh(answer))
+        kept = _Kept(answer, made_s, until_s, self._weigh(answer))
         self._kept[key] = kept
         self._weight += kept.weight
         while self._kept and (len(self._kept) > MOST_KEPT or self._weight > MOST_WEIGHT):

@@ -36,6 +36,11 @@ class Tool:
     shared
         Whether equal calls may get one answer, a few seconds old at most; see `sharing`. Its answer may depend on
         nothing but its arguments, the server's state, and the ``moment()`` that the state gives.
+    asks_nothing
+        Whether all it needs of its client are the arguments: it asks no question, wants no roots, writes no log. Its
+        calls may then take the short way of `hosting.shortcut`. What is `shared` asks nothing either.
+    brief
+        Whether the list leaves out defaults that are empty or off, which go without saying; see `briefly`.
     """
 
     fn: Callable[..., Any]
@@ -51,6 +56,8 @@ class Tool:
     configures: bool = False
     meta: dict[str, Any] | None = field(default=None, hash=False, compare=False)
     shared: bool = False
+    asks_nothing: bool = False
+    brief: bool = False
 
     def __post_init__(self) -> None:
         if self.deadline_s <= 0:
@@ -59,6 +66,10 @@ class Tool:
     def formerly(self, *names: str) -> Tool:
         """Make the same tool answer to its former names too."""
         return replace(self, aliases=(*self.aliases, *names))
+
+    def briefly(self) -> Tool:
+        """Make the same tool take fewer bytes in the list, without defaults that are empty or off."""
+        return replace(self, brief=True)
 
     def shown_by(self, uri: str) -> Tool:
         """Let hosts that draw pages draw this tool's answers with the page at ``uri``; see `apps.pages`.
@@ -77,6 +88,7 @@ def reads(
     deadline_s: float = DEADLINE_S,
     open_world: bool = False,
     shared: bool = False,
+    asks_nothing: bool = False,
 ) -> Tool:
     """Declare a tool that changes nothing."""
     return Tool(
@@ -89,6 +101,7 @@ def reads(
         open_world=open_world,
         deadline_s=deadline_s,
         shared=shared,
+        asks_nothing=shared or asks_nothing,
     )
 
 
@@ -101,6 +114,7 @@ def writes(
     deadline_s: float = DEADLINE_S,
     open_world: bool = False,
     configures: bool = False,
+    asks_nothing: bool = False,
 ) -> Tool:
     """Declare a tool that changes something; `destructive` if what was there may be gone afterwards."""
     return Tool(
@@ -114,6 +128,7 @@ def writes(
         open_world=open_world,
         deadline_s=deadline_s,
         configures=configures,
+        asks_nothing=asks_nothing,
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import json
 import re
 import ssl
@@ -15,8 +13,8 @@ import httpx2
 import kit_served
 import pytest
 from access_served import everything_in
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from certificates import certificate
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from openmanager_core.errors import ConfigError, InvalidRequest, NotFound, StorageUnavailable
@@ -85,25 +83,6 @@ def test_a_newer_or_foreign_file_of_tokens_is_left_as_it_is(tmp_path: Path) -> N
     db.close()
     with pytest.raises(StorageUnavailable, match="newer OpenManager"):
         store.list()
-
-
-def certificate(folder: Path) -> tuple[Path, Path]:
-    """A certificate for this machine and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
-    now = datetime.datetime.now(datetime.UTC)
-    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    made = (
-        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-        .serial_number(1).not_valid_before(now).not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(names, critical=False).sign(key, hashes.SHA256())
-    )  # fmt: skip
-    cert, secret = folder / "cert.pem", folder / "key.pem"
-    cert.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    secret.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return cert, secret
 
 
 def test_https_with_a_log_that_holds_no_token_whatever_is_sent(tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ from naive_ledger import finding
 
 from openmanager_core.findings import Cause, Recommendation
 from openmanager_core.postmortem import incident_line, incident_markdown
-from openmanager_core.postmortem_words import KINDS, TERMS, WORDS, Language
-from openmanager_core.storage.incident import KIND_WORDS, Incident, IncidentEvent
+from openmanager_core.postmortem_words import TERMS, WORDS
+from openmanager_core.storage.incident import Incident, IncidentEvent
+from openmanager_core.wording import Language, en, ko
 
 T0 = 1_772_714_096.0
 FINDINGS = [
@@ -91,7 +92,7 @@ def test_both_languages_have_every_sentence_with_the_same_places() -> None:
     for name, sentence in WORDS["en"].items():
         places = set(re.findall(r"{(\w+)}", sentence))
         assert places == set(re.findall(r"{(\w+)}", WORDS["ko"][name])), name
-    assert KINDS["ko"].keys() == KIND_WORDS.keys()
+    assert ko.KINDS.keys() == en.KINDS.keys()
     assert set(TERMS["ko"]) >= {"info", "warning", "critical", "open", "acknowledged", "resolved"}
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from openmanager_core.analysis.compare import adjusted, compare_windows, rank_test, shift
+from openmanager_core.analysis.compare import adjusted, compare_windows, corrected, rank_test, shift
 from openmanager_core.errors import InsufficientData, InvalidRequest
 
 HOSTS, N = 60, 240
@@ -50,6 +50,28 @@ def test_a_change_below_what_is_worth_a_thought_is_not_called() -> None:
     found = compare_windows(panel(before / 100), panel(after / 100 + 0.004))
     assert found[0].q_value < 0.001
     assert not found[0].changed
+
+
+def test_metrics_compared_together_are_corrected_together() -> None:
+    before, after = windows(0.0)
+    after[:3] += 0.1
+    separate = [
+        difference
+        for name in ("cpu_busy_ratio", "memory_used_ratio", "disk_used_ratio")
+        for difference in compare_windows(
+            panel(before if name == "cpu_busy_ratio" else before[::-1].copy(), name),
+            panel(after if name == "cpu_busy_ratio" else before[:, ::-1].copy(), name),
+        )
+    ]
+    together = corrected(separate)
+    wanted = adjusted(np.array([d.p_value for d in together]))
+    assert [d.q_value for d in together] == pytest.approx(wanted)
+    assert {(d.host, d.metric) for d in together[:3]} == {(f"h{i}", "cpu_busy_ratio") for i in range(3)}
+    assert all(d.changed for d in together[:3])
+    assert {(d.host, d.metric, d.p_value, d.change) for d in together} == {
+        (d.host, d.metric, d.p_value, d.change) for d in separate
+    }
+    assert corrected([]) == []
 
 
 def test_hosts_with_too_few_readings_or_in_one_window_only_are_left_out() -> None:

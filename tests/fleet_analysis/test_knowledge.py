@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from openmanager_core.analysis.recommend import as_data, recommend, selector
 from openmanager_core.catalog import BY_NAME, METRICS
 from openmanager_core.errors import FleetError, InvalidRequest, NotFound
+from openmanager_core.facts import Fact
 from openmanager_core.findings import Cause, Evidence, Finding, FindingKind
 from openmanager_core.fleet import Health
-from openmanager_core.knowledge import for_cause, for_finding, runbook, runbooks, search
+from openmanager_core.knowledge import filled, for_cause, for_finding, runbook, runbooks, search
 
 CAUSE_KINDS = (
     *("cpu_saturation", "memory_leak", "disk_filling", "network_loss", "slow_dependency", "traffic_surge"),
@@ -66,9 +67,13 @@ def test_a_runbook_is_complete(book) -> None:
         assert step.risk in ("low", "medium", "high")
         assert step.verify
         assert HANGUL.search(step.action_ko)
+        assert HANGUL.search(step.expected_effect_ko)
+        words = {"target": "web-1", "selector": "{}", "prometheus": "up"}
+        for text in (step.action, step.action_ko, step.expected_effect, step.expected_effect_ko):
+            assert "$" not in filled(text, words)
         if book.causes or book.findings or book.id == "capacity":  # recommendations are made of these
             assert "$target" in step.action
-            assert "$target" in step.action_ko
+            assert "$target" in step.action_ko or "${target}" in step.action_ko
             assert "$selector" in step.verify or "by (cluster)" in step.verify
         assert set(re.findall(r"openmanager_\w+", step.verify)) <= known
         assert set(re.findall(r"\$(\w+)", step.action + step.expected_effect)) <= {"target"}
@@ -185,6 +190,7 @@ class Item:
     servers_needed: int = 8
     servers: int = 8
     summary: str = "the peak grows by 2 % a day"
+    fact: Fact | None = None
 
 
 def test_capacity_that_runs_out_is_named_with_its_date_soonest_first() -> None:

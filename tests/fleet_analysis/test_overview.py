@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from fleet_analysis import fleets
@@ -105,8 +107,13 @@ def test_it_reports_progress_and_stops_when_cancelled() -> None:
         finally:
             current_job.reset(token)
     assert [r for r, _ in heard] == sorted(r for r, _ in heard)
-    assert any("screening" in n for _, n in heard)
-    assert any("causes" in n for _, n in heard)
+    notes = [n for _, n in heard if n]
+    assert notes[0] == f"screening: 0 of {len(panels)} metrics, 0 unusual series so far"
+    series = sum(len(p.hosts) for p in panels.values())
+    assert any(re.fullmatch(rf"scoring health: \d+ of {series} series are unusual", n) for n in notes)
+    assert any(n.startswith("health: ") and f"{len(fleet.servers)} " in n for n in notes)
+    assert any(re.fullmatch(r"examining \w+ of \d+ servers, group 1 of \d+, 0 findings so far", n) for n in notes)
+    assert any(re.fullmatch(r"ranking causes of \d+ findings", n) for n in notes)
 
 
 def test_the_simulated_incident_is_named_and_explained() -> None:

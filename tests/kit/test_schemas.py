@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 from openmanager_core.errors import ConfigError, InvalidRequest
 from openmanager_kit.answers import Answer
 from openmanager_kit.arguments import Arguments, shown
-from openmanager_kit.schemas import outline, portable
+from openmanager_kit.schemas import brief, outline, portable
 
 REFUSED = ("$ref", "$defs", "anyOf", "oneOf", "allOf", "title", "const", "additionalProperties", "exclusiveMinimum")
 
@@ -67,6 +67,25 @@ def keywords(schema: Any) -> set[str]:
         inside = [keywords(value) for key, value in schema.items() if key not in ("default", "enum")]
         return set(schema) | set().union(*inside) if inside else set(schema)
     return set().union(*map(keywords, schema)) if isinstance(schema, list) and schema else set()
+
+
+def left_out(
+    word: Annotated[str, Field(description="A word")] = "",
+    on: Annotated[bool, Field(description="A switch")] = False,
+    off: Annotated[bool, Field(description="A switch")] = True,
+    names: Annotated[list[str], Field(description="Names")] = [],  # noqa: B006
+    count: Annotated[int, Field(description="A number")] = 0,
+) -> None:
+    """Take what may be left out."""
+
+
+def test_a_brief_schema_leaves_out_only_defaults_that_are_empty_or_off() -> None:
+    whole = arguments(left_out).schema
+    short = brief(whole)
+    assert {name for name, part in short["properties"].items() if "default" in part} == {"off", "count"}
+    for name, part in short["properties"].items():
+        assert part | {"default": whole["properties"][name]["default"]} == whole["properties"][name]
+    assert all("default" in part for part in whole["properties"].values())
 
 
 def test_the_quick_way_and_pydantic_write_the_same_schema() -> None:

@@ -18,6 +18,7 @@ from openmanager_core.analysis._series_lagged import (
 )
 from openmanager_core.analysis.correlation import MAX_SERIES, MIN_INSTANTS, correlate
 from openmanager_core.errors import InvalidRequest, NotFound
+from openmanager_core.job import Job, current_job
 from openmanager_core.panel import Panel
 
 
@@ -189,3 +190,37 @@ def test_any_panel_gives_finite_answers(seed: int, rows: int, n: int, share: flo
         assert np.isfinite([pair.r, pair.lag_s, pair.n_effective, pair.p_value, pair.q_value]).all()
         assert -1 <= pair.r <= 1
     assert found.explanation
+
+
+def test_progress_counts_the_series_and_the_pairs_that_reach_the_least_r(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_ROWS", 8)
+    monkeypatch.setattr(module, "_PAIR_ROWS", 8)
+    x = ar1(0.0, 24, 300, 1)
+    x[5] = x[20] = x[0]
+    heard: list[tuple[float, str]] = []
+    token = current_job.set(Job(lambda done, note: heard.append((done, note))))
+    correlate([panel(x)], target=("h0", "cpu_busy_ratio"), min_abs_r=0.9)
+    correlate([panel(x)], min_abs_r=0.9)
+    current_job.reset(token)
+    notes = [note for _, note in heard if note.startswith("correlating")]
+    assert notes[:3] == [
+        f"correlating: {n} of 24 series, {k} reach |r| 0.9 so far" for n, k in ((0, 0), (8, 1), (16, 1))
+    ]
+    assert notes[3:] == [
+        f"correlating: {n} of 24 series with all others, {k} pairs reach |r| 0.9 so far"
+        for n, k in ((0, 0), (8, 3), (16, 3))
+    ]
+    assert "testing 3 of 276 pairs for significance" in [note for _, note in heard]
+    assert all(done <= 0.95 for done, _ in heard)
+
+
+def test_what_was_tried_is_told_with_what_came_of_it() -> None:
+    x = ar1(0.3, 30, 400, 4)
+    x[1] = 0.9 * np.roll(x[0], 3) + 0.2 * x[1]
+    x[2] = 0.0
+    found = correlate([panel(x)], max_lag_s=300.0, min_abs_r=0.15)
+    tried = found.tried
+    assert (tried.series, tried.instants, tried.lags, found.tested_pairs) == (29, 400, 11, 29 * 28 // 2)
+    assert tried.reached > tried.significant == len(found.pairs) >= 1
+    assert 100 < tried.median_n_effective <= 400
+    assert correlate([panel(x)], min_abs_r=1.0).tried.reached == 0

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from openmanager_core.analysis._series_blend import blend
 from openmanager_core.analysis._series_crossing import find_crossing
-from openmanager_core.analysis.forecast import MIN_READINGS, forecast_series, spoken_s
+from openmanager_core.analysis.forecast import MIN_READINGS, forecast_series
 from openmanager_core.catalog import metric
 from openmanager_core.errors import InsufficientData, InvalidRequest
+from openmanager_core.timespan import spoken_s
 
 DAY = 86_400.0
 MINUTES = np.arange(1440) * 60.0
@@ -111,3 +113,19 @@ def test_a_crossing_lies_between_two_instants() -> None:
 @pytest.mark.parametrize(("seconds", "words"), [(45, "45 s"), (720, "12 min"), (9000, "2.5 h"), (1e6, "11.6 days")])
 def test_lengths_of_time_are_spoken_as_people_do(seconds: float, words: str) -> None:
     assert spoken_s(seconds) == words
+
+
+def test_what_was_considered_is_what_was_weighed() -> None:
+    rng = np.random.default_rng(5)
+    found = blend(0.4 + 0.02 * rng.normal(size=300), np.ones(300, dtype=bool), np.arange(1, 20), 0)
+    shares = [share for _, share in found.shares]
+    assert sum(shares) == pytest.approx(1.0) and shares == sorted(shares, reverse=True)
+    t = 60.0 * np.arange(400)
+    cpu = forecast_series(t, 0.4 + 0.02 * rng.normal(size=400), metric("cpu_busy_ratio"), "h", 3600)
+    assert "no drift is continued: cpu_busy_ratio does not fill up" in cpu.considered
+    assert any(f"{cpu.method.split()[0]}" == "level" and "candidates weighed" in text for text in cpu.considered)
+    flat = forecast_series(t, 0.4 + 0.02 * rng.normal(size=400), metric("disk_used_ratio"), "h", 3600)
+    assert "not steady or too small" in flat.considered[0] and len(flat.considered) == 2
+    full = forecast_series(t, 0.2 + 1e-3 * np.arange(400), metric("disk_used_ratio"), "h", 3600)
+    assert full.considered[0].startswith("drift over the last 6.65 h: +0.06 ratio an hour")
+    assert "steady, so it is continued" in full.considered[0] and len(full.considered) == 1

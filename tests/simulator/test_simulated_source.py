@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from openmanager_core import analysis, catalog
 from openmanager_core.errors import ConfigError, InvalidRequest, NotFound
+from openmanager_core.job import Job, current_job
 from openmanager_core.panel import Window
 from openmanager_core.screening import screen
 from openmanager_core.simulator import Fault, Simulator
@@ -102,11 +104,14 @@ async def test_the_incident_leads_the_ranking() -> None:
 
 
 @pytest.mark.anyio
-async def test_ranking_in_blocks_gives_what_one_screening_gives() -> None:
+async def test_ranking_in_blocks_gives_what_one_screening_gives_and_tells_how_far_it_is() -> None:
     source, _ = _source(300)
+    notes: list[str] = []
+    token = current_job.set(Job(lambda _, note: notes.append(note)))
     window = Window(NOW_S - 7200, NOW_S, 1)
     names = ("cpu_busy_ratio", "queue_depth_messages")
     ranking = await source.rank(names, window, 15)
+    current_job.reset(token)
     best = []
     for name in names:
         metric, panel = catalog.metric(name), await source.read(name, window)
@@ -116,6 +121,13 @@ async def test_ranking_in_blocks_gives_what_one_screening_gives() -> None:
     found = [(s.host, s.metric) for s in ranking.suspects]
     assert found == [(h, m) for _, h, m in best[:15]]
     assert ranking.screened_series == len(best)
+    order = [s.id for s in (await source.inventory()).servers]
+    told = [re.fullmatch(r"screening: (\d+) of 300 servers, (\d+) unusual so far", note) for note in notes if note]
+    assert len(told) == 3
+    for match in told:
+        assert match is not None
+        assert int(match[2]) == len({h for score, h, _ in best if score >= 4 and h in order[: int(match[1])]})
+    assert told[-1] is not None and int(told[-1][2]) > 0
 
 
 @pytest.mark.anyio

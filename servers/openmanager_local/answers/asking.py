@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+from openmanager_core.postmortem_words import TERMS
 from openmanager_core.text import quoted
+from openmanager_core.wording import Language
 from openmanager_kit.answers import Answer
 from openmanager_local.answers.common import Row, block, joined, more, notes
+
+_PASSAGE = {
+    "en": {
+        "shipped": "shipped", "own": "from {}", "cause": "cause", "diagnose": "diagnose", "remedy": "remedy",
+        "verify": "verify", "risk": "risk",
+    },
+    "ko": {
+        "shipped": "기본 런북", "own": "{} 파일", "cause": "원인", "diagnose": "진단", "remedy": "조치",
+        "verify": "확인", "risk": "위험",
+    },
+}  # fmt: skip
 
 
 class PassageRow(Row):
@@ -21,20 +34,17 @@ class PassageRow(Row):
     remedies: list[str]
     verify: str
 
-    def as_text(self) -> str:
+    def as_text(self, language: Language = "en") -> str:
         """The passage; words from the user's files are quoted."""
-        lines = [
-            f"- {self.title} [{self.id}], {'shipped' if self.source == 'shipped' else f'from {quoted(self.source)}'}"
-        ]
+        words = _PASSAGE[language]
+        origin = words["shipped"] if self.source == "shipped" else words["own"].format(quoted(self.source))
+        lines = [f"- {self.title} [{self.id}], {origin}"]
         if self.snippet:
             lines.append(f"  {self.snippet if self.source == 'shipped' else quoted(self.snippet, 600)}")
-        lines += [f"  cause: {text}" for text in self.causes]
-        lines += [f"  diagnose: {text}" for text in self.diagnose]
-        lines += [f"  remedy: {text}" for text in self.remedies]
-        if self.verify:
-            lines.append(f"  verify: {self.verify}")
-        if self.risk:
-            lines.append(f"  risk: {self.risk}")
+        risk = self.risk if language == "en" else TERMS["ko"].get(self.risk, self.risk)
+        parts = {"cause": self.causes, "diagnose": self.diagnose, "remedy": self.remedies}
+        parts |= {"verify": [self.verify] if self.verify else [], "risk": [risk] if risk else []}
+        lines += [f"  {words[name]}: {text}" for name, texts in parts.items() for text in texts]
         return "\n".join(lines)
 
 
@@ -81,12 +91,12 @@ class AskAnswer(Answer):
         return joined(
             "\n".join(self.answer),
             block("이해하지 못한 말" if ko else "Not understood", [", ".join(quoted(word, 80) for word in self.not_understood)] if self.not_understood else []),
-            block("가까운 런북" if ko else "Closest runbooks", [row.as_text() for row in self.passages]),
+            block("가까운 런북" if ko else "Closest runbooks", [row.as_text("ko" if ko else "en") for row in self.passages]),
             block(
                 ("계획" if ko else "Plan") + f" ({self.intent}, {'단계' if ko else 'stage'} {self.stage}, {'신뢰도' if ko else 'confidence'} {self.confidence:.2f})",
                 [f"- {text}" for text in self.plan], "-",
             ),
             block("가정" if ko else "Assumed", [f"- {text}" for text in self.assumptions]),
             block("분석 과정" if ko else "Trail", [f"- {text}" for text in self.trail]),
-            notes(self.problems),
+            notes(self.problems, language="ko" if ko else "en"),
         )  # fmt: skip

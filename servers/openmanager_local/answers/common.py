@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, PrivateAttr
 
+from openmanager_core.analysis.recommend_words import told_in
 from openmanager_core.catalog import BY_NAME
 from openmanager_core.findings import Cause, Finding, Recommendation
 from openmanager_core.text import ident, visible
 from openmanager_core.timespan import iso
+from openmanager_core.wording import Language, ko, said
 
 
 class Row(BaseModel):
@@ -18,7 +22,22 @@ class Row(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class FindingRow(Row):
+class Telling(BaseModel):
+    """What also knows how to say some of its fields in other languages; that knowledge is no part of the answer."""
+
+    _told: dict[str, Callable[[Language], Any]] = PrivateAttr(default_factory=dict)
+
+    def telling(self, **fields: Callable[[Language], Any]) -> Self:
+        """The same, now knowing how to say these fields."""
+        self._told.update(fields)
+        return self
+
+    def told(self, field: str, language: Language) -> Any:
+        """A field in a language; as it stands in the answer where nothing else is known."""
+        return self._told[field](language) if field in self._told else getattr(self, field)
+
+
+class FindingRow(Telling, Row):
     """A finding, in the units of its metric; null: it goes on."""
 
     id: str
@@ -71,10 +90,10 @@ def finding_row(finding: Finding) -> FindingRow:
         method=finding.evidence.method,
         summary=finding.summary,
         note=finding.evidence.note,
-    )
+    ).telling(summary=lambda language: said(finding.fact, language))
 
 
-class CauseRow(Row):
+class CauseRow(Telling, Row):
     """A candidate root cause; scores compare within one answer only."""
 
     node: str
@@ -116,10 +135,10 @@ def cause_row(cause: Cause) -> CauseRow:
         explains=[visible(name) for name in cause.explains[:20]],
         evidence=list(cause.evidence[:6]),
         change=cause.change,
-    )
+    ).telling(evidence=lambda language: list(cause.evidence_in(language)[:6]), change=cause.change_in)
 
 
-class ActionRow(Row):
+class ActionRow(Telling, Row):
     """What to do, why, what it brings, what it risks, and how to check."""
 
     priority: int
@@ -150,6 +169,11 @@ def action_row(item: Recommendation) -> ActionRow:
         risk=item.risk,
         verify=item.verify,
         finding_ids=list(item.finding_ids[:10]),
+    ).telling(
+        action=lambda language: told_in(item, language).action,
+        reason=lambda language: told_in(item, language).reason,
+        expected_effect=lambda language: told_in(item, language).expected_effect,
+        verify=lambda language: told_in(item, language).verify,
     )
 
 
@@ -160,10 +184,10 @@ def short(value: float | None, digits: int = 4) -> float | None:
     return float(f"{value:.{digits}g}")
 
 
-def amount(value: float | None, metric: str) -> str:
+def amount(value: float | None, metric: str, language: Language = "en") -> str:
     """The value with its unit, as a person writes it: 83 %, 1.2 MB/s, 45 ms."""
     if value is None or not math.isfinite(value):
-        return "no reading"
+        return "no reading" if language == "en" else "값 없음"
     unit = BY_NAME[metric].unit if metric in BY_NAME else ""
     if unit == "ratio":
         return f"{100 * value:.3g} %"
@@ -173,6 +197,8 @@ def amount(value: float | None, metric: str) -> str:
         size, prefixes = abs(value), ("", "k", "M", "G", "T")
         step = min(len(prefixes) - 1, max(0, math.floor(math.log10(size) / 3))) if size >= 1 else 0
         return f"{value / 1000**step:.3g} {prefixes[step]}B{unit.removeprefix('bytes')}"
+    if language == "ko" and unit in ("messages", "connections"):
+        return f"{value:.4g}{ko.UNITS[unit]}"
     return f"{value:.4g} {unit}".rstrip()
 
 
@@ -188,12 +214,18 @@ def joined(*parts: str) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def notes(problems: list[str], most: int = 5) -> str:
+def notes(problems: list[str], most: int = 5, language: Language = "en") -> str:
     """What was wrong with the data, bounded."""
     lines = [f"- {visible(text)[:300]}" for text in problems[:most]]
     if len(problems) > most:
-        lines.append(f"- and {len(problems) - most} more")
-    return block("Data problems", lines)
+        left = len(problems) - most
+        lines.append(f"- and {left} more" if language == "en" else f"- 그 밖에 {left}건")
+    return block("Data problems" if language == "en" else "데이터 문제", lines)
+
+
+def trail_block(trail: list[str]) -> str:
+    """How the answer was found, if that was asked for."""
+    return block("Trail", [f"- {text}" for text in trail])
 
 
 def more(next_cursor: str | None) -> str:

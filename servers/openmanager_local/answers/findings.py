@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from openmanager_core.text import ident
 from openmanager_kit.answers import Answer
-from openmanager_local.answers.common import CauseRow, FindingRow, Row, amount, block, joined, more, notes
+from openmanager_local.answers.common import (
+    CauseRow,
+    FindingRow,
+    Row,
+    Telling,
+    amount,
+    block,
+    joined,
+    more,
+    notes,
+    trail_block,
+)
 
 
-class AnomaliesAnswer(Answer):
+class AnomaliesAnswer(Telling, Answer):
     """A page of anomalies, strongest first, or why there are none."""
 
     window: str
@@ -31,13 +42,13 @@ class AnomaliesAnswer(Answer):
                 self.explanation,
             ),
             block("Incidents they belong to", [f"- {text}" for text in self.incidents]),
-            block("Trail", [f"- {text}" for text in self.trail]),
+            trail_block(self.trail),
             notes(self.problems),
             more(self.next_cursor),
         )
 
 
-class PatternRow(Row):
+class PatternRow(Telling, Row):
     """A pattern in one series."""
 
     kind: str
@@ -51,7 +62,7 @@ class PatternRow(Row):
     summary: str
 
 
-class PatternsAnswer(Answer):
+class PatternsAnswer(Telling, Answer):
     """A page of patterns, strongest first, or why there are none."""
 
     window: str
@@ -60,6 +71,7 @@ class PatternsAnswer(Answer):
     patterns: list[PatternRow]
     explanation: str
     problems: list[str]
+    trail: list[str]
     next_cursor: str | None
 
     def as_text(self) -> str:
@@ -70,7 +82,9 @@ class PatternsAnswer(Answer):
             for p in self.patterns
         ]
         head = f"{len(self.patterns)} of {self.total} patterns in {self.series} series over {self.window}"
-        return joined(block(head, rows, self.explanation), notes(self.problems), more(self.next_cursor))
+        return joined(
+            block(head, rows, self.explanation), trail_block(self.trail), notes(self.problems), more(self.next_cursor)
+        )
 
 
 class PairRow(Row):
@@ -96,6 +110,7 @@ class CorrelationsAnswer(Answer):
     pairs: list[PairRow]
     explanation: str
     problems: list[str]
+    trail: list[str]
     next_cursor: str | None
 
     def as_text(self) -> str:
@@ -108,10 +123,12 @@ class CorrelationsAnswer(Answer):
         head = (
             f"{len(self.pairs)} of {self.total} correlated pairs over {self.window}, {self.tested_pairs} pairs tested"
         )
-        return joined(block(head, rows, self.explanation), notes(self.problems), more(self.next_cursor))
+        return joined(
+            block(head, rows, self.explanation), trail_block(self.trail), notes(self.problems), more(self.next_cursor)
+        )
 
 
-class RootCauseAnswer(Answer):
+class RootCauseAnswer(Telling, Answer):
     """Causes, best first, or why none is named."""
 
     window: str
@@ -133,7 +150,7 @@ class RootCauseAnswer(Answer):
             ),
             block("Strongest findings", [row.as_text() for row in self.evidence]),
             block("Recent changes", [f"- {text}" for text in self.recent_changes]),
-            block("Trail", [f"- {text}" for text in self.trail]),
+            trail_block(self.trail),
             notes(self.problems),
         )
 
@@ -151,7 +168,7 @@ class DifferenceRow(Row):
     changed: bool
 
 
-class DifferencesAnswer(Answer):
+class DifferencesAnswer(Telling, Answer):
     """A page of differences between two windows, largest first."""
 
     before_window: str
@@ -162,6 +179,7 @@ class DifferencesAnswer(Answer):
     differences: list[DifferenceRow]
     explanation: str
     problems: list[str]
+    trail: list[str]
     next_cursor: str | None
 
     def as_text(self) -> str:
@@ -175,4 +193,6 @@ class DifferencesAnswer(Answer):
                 f"{size}, q={d.q_value:.2g}"
             )
         head = f"{self.changed} of {self.series} series changed between {self.before_window} and {self.after_window}"
-        return joined(block(head, rows, self.explanation), notes(self.problems), more(self.next_cursor))
+        return joined(
+            block(head, rows, self.explanation), trail_block(self.trail), notes(self.problems), more(self.next_cursor)
+        )

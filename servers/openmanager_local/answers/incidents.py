@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from openmanager_core.text import ident
 from openmanager_kit.answers import Answer
-from openmanager_local.answers.common import ActionRow, Row, block, joined, more, notes
+from openmanager_local.answers.common import ActionRow, Row, block, joined, more, notes, trail_block
 
 
 class ActionsAnswer(Answer):
@@ -15,6 +15,7 @@ class ActionsAnswer(Answer):
     actions: list[ActionRow]
     explanation: str
     problems: list[str]
+    trail: list[str]
     next_cursor: str | None
 
     def as_text(self) -> str:
@@ -22,6 +23,7 @@ class ActionsAnswer(Answer):
         head = f"{len(self.actions)} of {self.total} actions for {self.window}"
         return joined(
             block(head, [row.as_text() for row in self.actions], self.explanation),
+            trail_block(self.trail),
             notes(self.problems),
             more(self.next_cursor),
         )

@@ -6,10 +6,21 @@ from pydantic import Field
 
 from openmanager_core.text import ident
 from openmanager_kit.answers import Answer
-from openmanager_local.answers.common import CauseRow, FindingRow, Row, amount, block, joined, more, notes
+from openmanager_local.answers.common import (
+    CauseRow,
+    FindingRow,
+    Row,
+    Telling,
+    amount,
+    block,
+    joined,
+    more,
+    notes,
+    trail_block,
+)
 
 
-class ClusterRow(Row):
+class ClusterRow(Telling, Row):
     """A cluster and how it is (100 is well)."""
 
     id: str
@@ -71,7 +82,7 @@ class OverviewAnswer(Answer):
             block("Likely causes", [row.as_text() for row in self.causes], "None: nothing points at a cause."),
             notes(self.problems),
             block("Next", [f"- {text}" for text in self.next_steps]),
-            block("Trail", [f"- {text}" for text in self.trail]),
+            trail_block(self.trail),
         )
 
 
@@ -94,6 +105,7 @@ class ServersAnswer(Answer):
     total: int
     servers: list[ServerRow]
     problems: list[str]
+    trail: list[str]
     next_cursor: str | None
 
     def as_text(self) -> str:
@@ -105,6 +117,7 @@ class ServersAnswer(Answer):
         ]
         return joined(
             block(f"{len(self.servers)} of {self.total} servers, least healthy first", rows, "No server matches."),
+            trail_block(self.trail),
             notes(self.problems),
             more(self.next_cursor),
         )
@@ -119,7 +132,7 @@ class ReadingRow(Row):
     peers_median: float | None
 
 
-class ServerAnswer(Answer):
+class ServerAnswer(Telling, Answer):
     """Everything about one server."""
 
     id: str
@@ -146,6 +159,7 @@ class ServerAnswer(Answer):
     recent_changes: list[str]
     window: str
     problems: list[str]
+    trail: list[str]
 
     def as_text(self) -> str:
         """Who it is, how it is, what stands out."""
@@ -171,6 +185,7 @@ class ServerAnswer(Answer):
             block("Readings, newest minute", readings, "No metric has a reading."),
             block(f"Anomalies in {self.window}", [row.as_text() for row in self.anomalies], "None."),
             block("Changes", [f"- {text}" for text in self.recent_changes]),
+            trail_block(self.trail),
             notes(self.problems),
         )
 

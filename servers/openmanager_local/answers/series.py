@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from openmanager_core.text import ident, quoted
 from openmanager_kit.answers import Answer
-from openmanager_local.answers.common import Row, amount, block, joined, more, notes
+from openmanager_local.answers.common import Row, Telling, amount, block, joined, more, notes, trail_block
 
 
 class SeriesRow(Row):
@@ -22,7 +22,7 @@ class SeriesRow(Row):
     coverage: float
 
 
-class ReadingsAnswer(Answer):
+class ReadingsAnswer(Telling, Answer):
     """A page of series of one metric."""
 
     metric: str
@@ -33,6 +33,7 @@ class ReadingsAnswer(Answer):
     series: list[SeriesRow]
     explanation: str
     problems: list[str]
+    trail: list[str]
     next_cursor: str | None
 
     def as_text(self) -> str:
@@ -48,7 +49,9 @@ class ReadingsAnswer(Answer):
             )
         shown = f"{len(self.series)} of {self.total} series over {self.window}"
         head = f"{self.metric} [{self.unit}], {self.aggregate}, {shown}"
-        return joined(block(head, rows, self.explanation), notes(self.problems), more(self.next_cursor))
+        return joined(
+            block(head, rows, self.explanation), trail_block(self.trail), notes(self.problems), more(self.next_cursor)
+        )
 
 
 class ForecastAnswer(Answer):
@@ -73,6 +76,7 @@ class ForecastAnswer(Answer):
     confidence: float
     explanation: str
     problems: list[str]
+    trail: list[str]
 
     def as_text(self) -> str:
         """The crossing first, then the numbers."""
@@ -105,6 +109,7 @@ class ForecastAnswer(Answer):
             crossing,
             f"{self.explanation} Confidence {self.confidence:.2f}.".strip(),
             block("Unix s: mean (80 % interval)", rows),
+            trail_block(self.trail),
             notes(self.problems),
         )
 
@@ -143,6 +148,7 @@ class CapacityAnswer(Answer):
     clusters: list[CapacityRow]
     explanation: str
     problems: list[str]
+    trail: list[str]
     next_cursor: str | None
 
     def as_text(self) -> str:
@@ -158,7 +164,9 @@ class CapacityAnswer(Answer):
         if self.moved_load:
             what_if += f", moved load {quoted(self.moved_load)}"
         head = f"{len(self.clusters)} of {self.total} clusters, {self.horizon} ahead from {self.history}; {what_if}"
-        return joined(block(head, rows, self.explanation), notes(self.problems), more(self.next_cursor))
+        return joined(
+            block(head, rows, self.explanation), trail_block(self.trail), notes(self.problems), more(self.next_cursor)
+        )
 
 
 def _running_out(c: CapacityRow) -> str:

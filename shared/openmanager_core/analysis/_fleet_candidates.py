@@ -12,7 +12,8 @@ import numpy as np
 from openmanager_core.analysis._fleet_blame import SURGE_RATIO
 from openmanager_core.analysis._fleet_scene import Candidate, Scene
 from openmanager_core.analysis._fleet_symptoms import Symptom
-from openmanager_core.analysis._fleet_words import told, when
+from openmanager_core.analysis._fleet_words import told
+from openmanager_core.facts import fact
 from openmanager_core.findings import Cause
 
 _WEIGHT = {
@@ -265,7 +266,7 @@ def _with_change(c: Candidate, scene: Scene) -> Candidate:
     if not near:
         return c
     latest = max(near, key=lambda x: x.at_s)
-    said = f"{latest.kind} of {latest.target} at {when(latest.at_s)}: {latest.description}"
+    said = fact("change", kind=latest.kind, target=latest.target, at_s=latest.at_s, description=latest.description)
     kind = c.kind
     if latest.kind in ("deployment", "config") and kind in ("slow_dependency", "cpu_saturation"):
         kind = "bad_deployment"

@@ -6,13 +6,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from openmanager_core.errors import InsufficientData, InvalidRequest
+from openmanager_core.near import nearest
 
 COLUMNS = ("timestamp", "node", "metric", "stat", "value")
 _MOST_TOP = 1000
@@ -209,7 +209,7 @@ def target_table(frame: Frame, question: Question) -> Table:
     ):
         if not (column == wanted).any():
             known = [str(n) for n in np.unique(column)]
-            near = get_close_matches(wanted[:200], known, n=3, cutoff=0.3) or known[:5]
+            near = nearest(wanted, known, cutoff=0.3) or known[:5]
             raise InvalidRequest(
                 f"the metrics table has no target {what} {wanted[:80]!r}", hint=f"one of {', '.join(near)}"
             )

@@ -9,6 +9,7 @@ from typing import Literal
 from openmanager_core.analysis._fleet_bins import Grid
 from openmanager_core.analysis._fleet_blame import Blame
 from openmanager_core.analysis._fleet_symptoms import Symptom
+from openmanager_core.facts import Fact
 from openmanager_core.fleet import Change, Fleet
 
 
@@ -45,7 +46,7 @@ class Candidate:
     first: int
     score: float
     notes: tuple[str, ...] = ()
-    change: str = ""
+    change: Fact | None = None
 
     @property
     def lead(self) -> Symptom:

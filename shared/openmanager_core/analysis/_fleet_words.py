@@ -1,16 +1,17 @@
-"""Ranked candidates as causes for people: confidence, what they explain, and sentences with values and times."""
+"""Ranked candidates as causes for people: confidence, what they explain, and the facts that speak for them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 
 from openmanager_core.analysis._fleet_scene import Candidate, Scene
 from openmanager_core.analysis._fleet_symptoms import Symptom, unit_of
+from openmanager_core.facts import Fact, fact
 from openmanager_core.findings import Cause
-from openmanager_core.text import ident
+from openmanager_core.wording import all_said, said
 
 _MOST_EXPLAINED = 50
 
@@ -18,6 +19,7 @@ _MOST_EXPLAINED = 50
 def told(chosen: list[Candidate], formed: list[Candidate], scene: Scene, symptoms: Sequence[Symptom]) -> list[Cause]:
     out = []
     for rank_, c in enumerate(chosen):
+        facts = _facts(c, scene)
         rival = max((o.score for o in formed if o.node != c.node), default=0.0)
         ahead = c.score / (c.score + rival) if rank_ == 0 else c.score / (c.score + chosen[0].score) * 0.9
         sure = 1.0 - np.exp(-c.score / 2.5)
@@ -31,8 +33,10 @@ def told(chosen: list[Candidate], formed: list[Candidate], scene: Scene, symptom
                 confidence=round(float(np.clip(ahead * sure, 0.01, 0.99)), 3),
                 onset_s=float(scene.edges_s[c.first]),
                 explains=_explains(c, scene, symptoms),
-                evidence=_sentences(c, scene),
-                change=c.change,
+                evidence=all_said(facts),
+                change="" if c.change is None else said(c.change),
+                facts=facts,
+                change_fact=c.change,
             )
         )
     return out
@@ -52,34 +56,26 @@ def _once(names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _sentences(c: Candidate, scene: Scene) -> tuple[str, ...]:
-    """The symptoms as sentences with values and times, then the blame."""
+def _facts(c: Candidate, scene: Scene) -> tuple[Fact, ...]:
+    """The symptoms with values and times, then the blame."""
     out = []
     for kind in _once(s.kind for s in sorted(c.symptoms, key=lambda s: (s is not c.lead, s.first))):
         mine = [s for s in c.symptoms if s.kind == kind]
         worst = max(mine, key=lambda s: s.effect)
-        since = when(float(scene.edges_s[min(s.first for s in mine)]))
-        who = f" (worst of {len(mine)}: {ident(scene.hosts[worst.host])})" if len(mine) > 1 else ""
+        start_s = float(scene.edges_s[min(s.first for s in mine)])
+        who: dict[str, Any] = {"start_s": start_s, "count": len(mine), "worst": scene.hosts[worst.host]}
+        now, was = float(worst.observed), float(worst.baseline)
         if kind == "traffic_surge":
-            out.append(f"requests_per_s of the cluster are {worst.observed:.2f} times those before, since {since}")
+            out.append(fact("evidence.surge", times=now, start_s=start_s))
         elif kind == "crash":
-            out.append(f"no readings, or no work at all, since {since}{who}")
+            out.append(fact("evidence.silence", **who))
         elif kind == "errors":
-            out.append(f"errors are {worst.observed:.2%} of requests against {worst.baseline:.2%}, since {since}{who}")
+            out.append(fact("evidence.errors", now=now, was=was, **who))
         else:
-            unit = unit_of(worst.metric)
-            out.append(
-                f"{worst.metric} {worst.observed:.3g} {unit} against {worst.baseline:.3g}, "
-                f"{worst.sigma:.0f} sigma, since {since}{who}"
-            )
+            unit, sigma = unit_of(worst.metric), float(worst.sigma)
+            out.append(fact("evidence.metric", metric=worst.metric, unit=unit, now=now, was=was, sigma=sigma, **who))
     k = scene.harm.at(c.cluster) if c.cluster else None
     if k is not None and scene.harm.waited[k] > 0:
-        out.append(
-            f"{scene.harm.own_waited[k]:.0%} of the {scene.harm.waited[k]:.3g} s waited per second beyond normal "
-            f"in {ident(c.cluster)} is its own, the rest its callees'"
-        )
+        own, waited = float(scene.harm.own_waited[k]), float(scene.harm.waited[k])
+        out.append(fact("evidence.own_wait", own=own, waited=waited, cluster=c.cluster))
     return tuple(out)
-
-
-def when(at_s: float) -> str:
-    return f"{datetime.fromtimestamp(at_s, UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -39,10 +39,13 @@ class Blend:
     errors
         Truth minus blend at past origins, shape ``(origins, backtest_horizon)``, ``nan`` where the
         truth is not known; no rows if the past is too short for a backtest.
+    shares
+        Candidate to its share of the weight, the mean over the leads; the heaviest first.
     """
 
     mean: Float
     errors: Float
+    shares: tuple[tuple[str, float], ...] = ()
 
 
 def _origins(n: int, horizon: int, season: int) -> tuple[Int, int]:
@@ -127,7 +130,7 @@ def blend(x: Float, known: BoolArray, lead: Int, season: int) -> Blend:
     future = future[0]
     if not len(origins):
         keep = names.index("naive") if season else names.index("last")
-        return Blend(future[keep], np.empty((0, 0)))
+        return Blend(future[keep], np.empty((0, 0)), ((names[keep], 1.0),))
     checkpoint()
     past_names, past = candidates(origins, np.arange(1, look + 1))
     shared = [k for k, name in enumerate(names) if name in past_names]
@@ -141,13 +144,16 @@ def blend(x: Float, known: BoolArray, lead: Int, season: int) -> Blend:
     mean = np.empty(len(lead))
     fitted = np.empty_like(truth)
     weight = np.full(len(shared), 1 / len(shared))
+    share = np.zeros(len(shared))
     alike = _alike(len(x) - origins, season)
     for first, last in pairwise(edges):
         rows = np.isfinite(truth[:, first:last]).any(axis=1)
         if rows.any():
             weight = _weights(np.nanmean(miss[rows, :, first:last], axis=2), tiny, alike[rows])
         ahead = (lead > first) & ((lead <= last) | (last == look))
+        share += weight * (int(ahead.sum()) / len(lead))
         kept = np.flatnonzero(weight)
         mean[ahead] = trimmed_mean(future[kept][:, ahead], weight[kept])
         fitted[:, first:last] = trimmed_mean(past[:, kept, first:last], weight[kept])
-    return Blend(mean, truth - fitted)
+    heaviest = sorted(((names[k], float(w)) for k, w in zip(shared, share, strict=True)), key=lambda row: -row[1])
+    return Blend(mean, truth - fitted, tuple(heaviest))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
 from typing import Literal
 
 import numpy as np
@@ -16,17 +15,17 @@ from openmanager_core.analysis._seasonal import DAY_S
 from openmanager_core.analysis._steps import Array
 from openmanager_core.analysis._swings import Swing
 from openmanager_core.catalog import Metric
-from openmanager_core.findings import SEVERITIES, Evidence, Finding, FindingKind, Severity
+from openmanager_core.facts import Fact, fact
+from openmanager_core.findings import SEVERITIES, Evidence, Finding, FindingKind, Severity, summed_up
 from openmanager_core.fleet import Fleet
 from openmanager_core.panel import BoolArray
-from openmanager_core.text import ident
+from openmanager_core.wording import said
 
 GROWING_RESOURCES = frozenset({"memory_used_ratio", "disk_used_ratio", "queue_depth_messages", "connections_active"})
 LOAD_DRIVEN = frozenset({"queue_depth_messages", "connections_active"})
 SATURATION_RATIO = 0.95
 
 _NO_PEERS = PeerView(0, 0.0, 0.0)
-_STEPS = "multi-scale step statistic, onset by CUSUM (Page 1954)"
 
 
 class Judge:
@@ -67,7 +66,7 @@ class Judge:
         return [
             self._finding(
                 kind, host, event.start, None if ongoing else event.end, size, confidence, change,
-                (event.observed, event.baseline, event.spread), event.before, view, _STEPS,
+                (event.observed, event.baseline, event.spread), event.before, view, fact("method.steps"),
             )
         ]  # fmt: skip
 
@@ -94,7 +93,7 @@ class Judge:
             self._finding(
                 "leak" if leaking else "trend", host, drift.start, None, size, confidence, drift.change,
                 (drift.observed, drift.baseline, drift.spread), before, view,
-                "t test on increments of block medians, onset by least squares over a hinge",
+                fact("method.drift"),
             )
         ]  # fmt: skip
 
@@ -113,7 +112,8 @@ class Judge:
         return [
             self._finding(
                 "saturation", host, start, None if end >= n else end, size, max(0.2, confidence), 1.0,
-                (observed, base, spread), before, _NO_PEERS, f"at or over {limit:g} for {end - start} samples",
+                (observed, base, spread), before, _NO_PEERS,
+                fact("method.limit", limit=limit, samples=int(end - start)),
             )
         ]  # fmt: skip
 
@@ -136,7 +136,7 @@ class Judge:
             self._finding(
                 "flatline", host, flat.start, None if flat.end >= len(x) else flat.end, size, confidence, 0.0,
                 (value, float(np.median(rest)), spread), before, _NO_PEERS,
-                f"run length of one repeated reading: {length} samples, {flat.ordinary} at most elsewhere",
+                fact("method.run", samples=int(length), ordinary=int(flat.ordinary)),
             )
         ]  # fmt: skip
 
@@ -152,7 +152,7 @@ class Judge:
         return self._finding(
             "missing_data", host, gap.start, None if goes_on else gap.end, size, confidence, 0.0,
             (0.0, share, 0.0), before, _NO_PEERS,
-            f"{length} instants in a row without a reading; observed and baseline are shares of instants with one",
+            fact("method.gap", samples=int(length)),
         )  # fmt: skip
 
     def swing(self, host: str, swing: Swing, n: int) -> list[Finding]:
@@ -162,7 +162,7 @@ class Judge:
             self._finding(
                 "variance", host, swing.start, None if swing.end >= n else swing.end, swing.score, confidence,
                 swing.after - swing.before, (swing.after, swing.before, max(self.metric.floor, 1e-12)),
-                (0, max(1, swing.start)), _NO_PEERS, "level of the logarithm of the moves; values are mean moves",
+                (0, max(1, swing.start)), _NO_PEERS, fact("method.moves"),
             )
         ]  # fmt: skip
 
@@ -195,7 +195,7 @@ class Judge:
 
     def _finding(
         self, kind: FindingKind, host: str, start: int, end: int | None, size: float, confidence: float,
-        change: float, seen: tuple[float, float, float], before: tuple[int, int], view: PeerView, method: str,
+        change: float, seen: tuple[float, float, float], before: tuple[int, int], view: PeerView, how: Fact,
     ) -> Finding:  # fmt: skip
         at, n = self._times_s, len(self._times_s)
         severity = self._severity(kind, change, seen[0], size, end is None)
@@ -218,44 +218,12 @@ class Judge:
             metric=self.metric.name, unit=self.metric.unit, observed=observed, baseline=baseline, spread=spread,
             window_s=(start_s, stop_s),
             baseline_window_s=(float(at[before[0]]), float(at[min(before[1], n) - 1]) + self._step_s),
-            method=method, note=note,
+            method=said(how), note=note, how=how,
         )  # fmt: skip
-        return Finding(
+        found = Finding(
             kind=kind, host=host, cluster=server.cluster if server else "", metric=self.metric.name,
             start_s=start_s, end_s=None if end is None else stop_s, score_sigma=float(min(size, 1e6)),
             confidence=float(np.clip(confidence, 0.0, 0.99)), severity=severity, direction=direction,
-            summary=self._words(kind, host, start_s, None if end is None else stop_s, seen, change), evidence=evidence,
+            summary="", evidence=evidence,
         )  # fmt: skip
-
-    def _words(
-        self, kind: FindingKind, host: str, start_s: float, end_s: float | None, seen: tuple[float, float, float],
-        change: float,
-    ) -> str:  # fmt: skip
-        name, now, was, host = self.metric.name, _plain(seen[0]), _plain(seen[1]), ident(host)
-        since = f"since {_clock(start_s)}" if end_s is None else f"from {_clock(start_s)} to {_clock(end_s)}"
-        swings = "more" if change > 0 else "less"
-        way = "rose" if change > 0 else "fell"
-        text = {
-            "spike": f"{name} of {host} {way} briefly from {was} to {now}, {since}",
-            "level_shift": f"{name} of {host} {way} from {was} to {now}, {since}",
-            "trend": f"{name} of {host} {'climbs' if change > 0 else 'declines'} steadily, {was} to {now}, {since}",
-            "leak": f"{name} of {host} only grows, {was} to {now}, {since}",
-            "saturation": f"{name} of {host} is at its limit ({now}, before {was}), {since}",
-            "variance": f"{name} of {host} swings {swings}: {now} a sample, before {was}, {since}",
-            "flatline": f"{name} of {host} does not move from {now}, {since}",
-            "missing_data": f"no readings of {name} from {host}, {since}",
-            "peer_outlier": f"{name} of {host} is unlike its peers: {now} against {was}, {since}",
-        }
-        return text[kind]
-
-
-def _plain(value: float) -> str:
-    return f"{value:.3g}" if abs(value) < 1e4 else f"{value:,.0f}" if abs(value) < 1e15 else f"{value:.3g}"
-
-
-def _clock(at_s: float) -> str:
-    """UTC, to the second; times outside the calendar as plain seconds."""
-    try:
-        return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-    except (OverflowError, OSError, ValueError):
-        return f"{at_s:.0f} s"
+        return summed_up(found)

@@ -10,14 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from openmanager_core.analysis._series_whatif import load_factor, load_share, servers_for, under_load
-from openmanager_core.analysis.forecast import MIN_READINGS, SeriesForecast, forecast_series, spoken_s
+from openmanager_core.analysis.forecast import MIN_READINGS, SeriesForecast, forecast_series
 from openmanager_core.analysis.moved_load import Move, MovedLoad
 from openmanager_core.catalog import METRICS, Metric, metric
 from openmanager_core.errors import InsufficientData, InvalidRequest
+from openmanager_core.facts import Fact, fact
 from openmanager_core.fleet import Fleet, ServerCluster
 from openmanager_core.job import checkpoint
 from openmanager_core.panel import Panel
-from openmanager_core.text import ident
+from openmanager_core.wording import said
 
 Float = npt.NDArray[np.float64]
 
@@ -53,6 +54,8 @@ class ClusterCapacity:
     servers_needed
         Members that keep the peak of window and horizon under the limit, at least the scaling policy's
         minimum. The present number where more servers do not help.
+    method
+        How its future was found; empty where it is too far from its limit, or has too few readings, to be forecast.
     before
         The same without the moved load; None where none moves.
     """
@@ -71,6 +74,8 @@ class ClusterCapacity:
     servers_needed: int
     confidence: float
     summary: str
+    method: str = ""
+    fact: Fact | None = None
     before: ClusterCapacity | None = None
 
 
@@ -131,8 +136,10 @@ def capacity_outlook(
     move = _move(moved_load, clusters, fleet, panels) if moved_load else None
     for k, cluster in enumerate(clusters):
         cpu = _members(panels.get("cpu_busy_ratio"), cluster)
+        ending = sum(found.exhausted_at_s is not None for found in outlook)
+        note = f"capacity: {k:,} of {len(clusters):,} clusters, {ending:,} resources reach their limit so far"
         for meta in wanted:
-            checkpoint(k / len(clusters), "capacity of clusters")
+            checkpoint(k / len(clusters), note)
             members = _members(panels[meta.name], cluster)
             if members is not None:
                 times = panels[meta.name].times_s
@@ -202,11 +209,10 @@ def _compared(after: ClusterCapacity, before: ClusterCapacity, limit: float, now
     """What was before beside what would be, also in the summary."""
     unit = limit / before.limit_ratio
     used, peak, at = before.used_ratio * unit, before.peak_ratio * unit, before.exhausted_at_s
-    when = "not at its limit within the horizon"
-    if at is not None:
-        when = f"at its limit in {spoken_s(at - now_s)}" if at > now_s else "over its limit"
-    then = f"Before the move: {used:.3g}, 95 % of the time under {peak:.3g}, {when}."
-    return replace(after, before=before, summary=f"{after.summary} {then}")
+    then = fact("capacity.before", used=used, peak=peak, in_s=None if at is None else max(at - now_s, 0.0))
+    assert after.fact is not None
+    whole = fact("capacity.several", parts=(*after.fact.of["parts"], then))
+    return replace(after, before=before, summary=said(whole), fact=whole)
 
 
 def _mean(rows: Float) -> Float:
@@ -249,13 +255,14 @@ class _Resource:
         self.share = load_share(meta.name, cluster.type, _mean(members), None if cpu is None else _mean(cpu))
         self.factor = load_factor(self.n, min(case.lost, self.n), case.growth)
         self.gone = case.lost >= self.n
-        self.growth, self.told = case.growth, ""
+        self.growth = case.growth
+        self.moved: tuple[Fact, ...] = ()
 
     def take(self, move: Move) -> None:
         """From here on as if that load had moved."""
         self.members = move.rows(self.cluster.id, self.meta.name, self.members, self.share)
         self.growth = (1 + self.growth) * (1 + move.growth(self.cluster.id)) - 1
-        self.told = move.told(self.cluster.id)
+        self.moved = (move.seen_from(self.cluster.id),)
 
     def outlook(self) -> ClusterCapacity:
         rows = self._whole()[None, :] if self.meta.name not in _WORST_MEMBER else self._worst()
@@ -319,6 +326,7 @@ class _Resource:
             wanted = max(wanted, policy.min_servers)
         readings = int(np.isfinite(then).sum())
         confidence = ahead.confidence if ahead else round(0.9 * min(1.0, readings / 60), 3)
+        what = fact("capacity.several", parts=tuple(self._facts(used, peak, times, wanted, helps, readings)))
         return ClusterCapacity(
             cluster=self.cluster.id,
             type=self.cluster.type,
@@ -333,7 +341,9 @@ class _Resource:
             latest_s=times[2],
             servers_needed=wanted,
             confidence=confidence,
-            summary=" ".join(self._sentences(used, peak, times, wanted, helps, readings)),
+            summary=said(what),
+            method=ahead.method if ahead else "",
+            fact=what,
         )
 
     def _ahead_peak(self, ahead: SeriesForecast | None) -> float:
@@ -342,48 +352,40 @@ class _Resource:
             return 0.0
         return float(ahead.mean.max()) / max(1 - self.share + self.share * self.factor, 1e-9)
 
-    def _sentences(
+    def _facts(
         self, used: float, peak: float, times: list[float | None], wanted: int, helps: bool, readings: int
-    ) -> Iterator[str]:
-        now_s = float(self.t[-1])
-        whose = "fullest member" if self.meta.name in _WORST_MEMBER else "mean"
-        case = []
-        if self.case.growth:
-            case.append(f"{self.case.growth:+.0%} load")
-        if self.case.lost:
-            case.append(f"{min(self.case.lost, self.n)} of {self.n} servers lost")
-        if self.told:
-            case.append(self.told)
-        what = f" with {' and '.join(case)}" if case else ""
-        yield (
-            f"{ident(self.cluster.id)}{what}: {self.meta.name} ({whose}) is {used:.3g}, "
-            f"95 % of the time under {peak:.3g}; the limit is {self.limit:g}."
-        )
+    ) -> Iterator[Fact]:
+        now_s, left = float(self.t[-1]), max(self.n - self.case.lost, 0)
+        yield fact(
+            "capacity.room", cluster=self.cluster.id, metric=self.meta.name, fullest=self.meta.name in _WORST_MEMBER,
+            growth=self.case.growth, lost=min(self.case.lost, self.n), members=self.n, moved=self.moved,
+            used=used, peak=peak, limit=self.limit,
+        )  # fmt: skip
         at, soon, late = times
-        horizon = spoken_s(self.case.horizon_s)
+        horizon_s = self.case.horizon_s
         if self.gone:
-            yield "No server would be left."
+            yield fact("capacity.no_server")
         elif used >= self.limit or (at is not None and at <= now_s):
-            yield "It is over the limit now."
+            yield fact("capacity.over")
         elif at is not None:
-            first = "at once" if soon is None or soon <= now_s else f"in {spoken_s(soon - now_s)}"
-            last = f"in {spoken_s(late - now_s)}" if late is not None else f"not within {horizon}"
-            yield f"It reaches the limit in {spoken_s(at - now_s)} (earliest {first}, latest {last})."
+            soon_s = None if soon is None or soon <= now_s else soon - now_s
+            late_s = None if late is None else late - now_s
+            yield fact("capacity.reaches", at_s=at - now_s, soon_s=soon_s, late_s=late_s, horizon_s=horizon_s)
         elif soon is not None:
-            yield f"It is not expected to reach the limit within {horizon}, but may in {spoken_s(soon - now_s)}."
+            yield fact("capacity.may_reach", horizon_s=horizon_s, soon_s=soon - now_s)
         elif readings < MIN_READINGS:
-            yield f"With {readings} readings there is no forecast; {MIN_READINGS} are needed."
+            yield fact("capacity.few_readings", readings=readings, least=MIN_READINGS)
         else:
-            yield f"It does not reach the limit within {horizon}."
+            yield fact("capacity.within", horizon_s=horizon_s)
         policy = self.cluster.scaling_policy
         pressed = at is not None or peak > self.limit
         if not helps:
             if pressed:
-                yield "More servers would not help: enlarge the resource or free some of it."
+                yield fact("capacity.no_help")
         elif wanted > self.n - self.case.lost:
-            yield f"{wanted} servers would keep it under the limit, {max(self.n - self.case.lost, 0)} are there."
+            yield fact("capacity.needs", wanted=wanted, there=left)
             if policy is not None and wanted > policy.max_servers:
-                yield f"The scaling policy allows {policy.max_servers} at most."
+                yield fact("capacity.policy", most=policy.max_servers)
 
 
 def _median(values: Float) -> float:

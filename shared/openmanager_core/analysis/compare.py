@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from openmanager_core.analysis._steps import MAD_TO_SIGMA, Array
+from openmanager_core.catalog import Metric
 from openmanager_core.catalog import metric as metric_named
 from openmanager_core.errors import InsufficientData, InvalidRequest
 from openmanager_core.job import checkpoint
@@ -35,7 +37,8 @@ class WindowDifference:
     effect_sigma
         `change` in robust sigmas of the noise within the windows, with its sign.
     p_value, q_value
-        Of a Mann-Whitney test that allows for autocorrelation; adjusted for the number of hosts.
+        Of a Mann-Whitney test that allows for autocorrelation; adjusted for the number of hosts, and by `corrected`
+        for the number of metrics.
     changed
         Whether `q_value` is at most 0.05 and the change is larger than the metric's smallest change worth a thought.
     """
@@ -103,18 +106,39 @@ def compare_windows(before: Panel, after: Panel) -> list[WindowDifference]:
             f"no host has {_FEWEST} readings of {metric.name} in both windows",
             hint="use longer windows or a smaller step",
         )
-    q_values = adjusted(np.array([row[5] for row in rows]))
     out = []
-    for (host, was, now, change, noise, p), q in zip(rows, q_values, strict=True):
-        floor = max(metric.floor, metric.relative * abs(was), 1e-12)
+    for host, was, now, change, noise, p in rows:
+        sigma = max(noise, _worth(metric, was))
         out.append(
             WindowDifference(
                 host, metric.name, was, now, change, change / abs(was) if was != 0 else None,
-                float(np.clip(change / max(noise, floor), -1e6, 1e6)), p, float(q),
-                bool(q <= FALSE_DISCOVERY_RATE and abs(change) >= floor),
+                float(np.clip(change / sigma, -1e6, 1e6)), p, 1.0, False,
             )
         )  # fmt: skip
-    return sorted(out, key=lambda d: (not d.changed, -abs(d.effect_sigma), d.host))
+    return corrected(out)
+
+
+def corrected(differences: Sequence[WindowDifference]) -> list[WindowDifference]:
+    """Correct for all of these being tested, of one metric or of many; changed first, then by the size of the effect.
+
+    What `compare_windows` gives for several metrics has to pass through here together: five in a hundred of each
+    metric's chance findings are many in all.
+    """
+    q_values = adjusted(np.array([d.p_value for d in differences]))
+    out = [
+        replace(
+            d,
+            q_value=float(q),
+            changed=bool(q <= FALSE_DISCOVERY_RATE and abs(d.change) >= _worth(metric_named(d.metric), d.before)),
+        )
+        for d, q in zip(differences, q_values, strict=True)
+    ]
+    return sorted(out, key=lambda d: (not d.changed, -abs(d.effect_sigma), d.host, d.metric))
+
+
+def _worth(metric: Metric, before: float) -> float:
+    """The smallest change of a metric that is worth a thought."""
+    return max(metric.floor, metric.relative * abs(before), 1e-12)
 
 
 def shift(a: Array, b: Array) -> float:

@@ -18,7 +18,7 @@ from openmanager_core.analysis._series_lagged import (
 )
 from openmanager_core.analysis._series_matrix import SeriesMatrix, Single, standardise
 from openmanager_core.errors import InvalidRequest, NotFound
-from openmanager_core.job import checkpoint
+from openmanager_core.job import checkpoint, part
 from openmanager_core.panel import Panel
 
 Float = npt.NDArray[np.float64]
@@ -68,12 +68,41 @@ class Correlation:
 
 
 @dataclass(frozen=True, slots=True)
+class Tried:
+    """What a correlation went through before it said anything.
+
+    Attributes
+    ----------
+    series
+        That move and have enough readings.
+    instants
+        Common to all of them.
+    lags
+        Tried for each pair; p-values are multiplied by it.
+    reached
+        Pairs that reach the least |r|.
+    significant
+        Pairs among those at the false-discovery rate asked for.
+    median_n_effective
+        Independent readings that the median pair among those that reach it is worth; 0 if there is none.
+    """
+
+    series: int = 0
+    instants: int = 0
+    lags: int = 0
+    reached: int = 0
+    significant: int = 0
+    median_n_effective: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class CorrelationResult:
-    """Strongest pairs first, how many were tested, and what was left out or why there is nothing."""
+    """Strongest pairs first, how many were tested, what was left out or why there is nothing, and how it was found."""
 
     pairs: tuple[Correlation, ...]
     tested_pairs: int
     explanation: str
+    tried: Tried = Tried()
 
 
 def correlate(
@@ -133,12 +162,15 @@ def correlate(
         everything = {(h, p.metric) for p in panels for h in p.hosts}
         if target not in everything:
             raise NotFound.named("series", "/".join(target), ["/".join(s) for s in everything])
-        return CorrelationResult((), 0, f"{target[1]} on {target[0]} does not move or has too few readings.{left_out}")
+        said = f"{target[1]} on {target[0]} does not move or has too few readings.{left_out}"
+        return CorrelationResult((), 0, said, Tried(len(data.names), length))
     if len(data.names) < 2:
-        return CorrelationResult((), 0, f"Fewer than two series move in this window.{left_out}")
+        said = f"Fewer than two series move in this window.{left_out}"
+        return CorrelationResult((), 0, said, Tried(len(data.names), length))
     if target is not None:
         lags = np.arange(-reach, reach + 1)
-        a, b, lag, r = _one_against_all(data, data.names.index(target), lags, min_abs_r)
+        with part(0.0, 0.95):
+            a, b, lag, r = _one_against_all(data, data.names.index(target), lags, min_abs_r)
         tested, tried = len(data.names) - 1, len(lags)
     else:
         if len(data.names) > MAX_SERIES:
@@ -150,10 +182,13 @@ def correlate(
         lags = np.unique(np.linspace(0, reach, min(reach, most) + 1).round().astype(np.int64))
         if len(lags) < reach + 1:
             note += f" Of {reach + 1} lags, {len(lags)} were tried first and the neighbours of the best after."
-        a, b, lag, r = _all_pairs(data, lags, min_abs_r, reach)
+        with part(0.0, 0.95):
+            a, b, lag, r = _all_pairs(data, lags, min_abs_r, reach)
         tested, tried = len(data.names) * (len(data.names) - 1) // 2, 2 * reach + 1
     if not len(r):
-        return CorrelationResult((), tested, f"None of {tested} pairs reaches |r| {min_abs_r:g}.{note}{left_out}")
+        said = f"None of {tested} pairs reaches |r| {min_abs_r:g}.{note}{left_out}"
+        return CorrelationResult((), tested, said, Tried(len(data.names), length, tried))
+    checkpoint(0.95, f"testing {len(r):,} of {tested:,} pairs for significance")
     n_eff = _effective(data, a, b, lag)
     p = np.minimum(1.0, two_sided_p(r, n_eff) * tried)
     q_value = false_discovery(p, tested)
@@ -181,7 +216,8 @@ def correlate(
     else:
         text = f"{len(kept)} of {tested} pairs move together at a false-discovery rate of {q:g}."
         text += f" The {len(pairs)} strongest are told." if len(kept) > len(pairs) else ""
-    return CorrelationResult(pairs, tested, text + note + left_out)
+    way = Tried(len(data.names), length, tried, len(r), len(kept), float(np.median(n_eff)))
+    return CorrelationResult(pairs, tested, text + note + left_out, way)
 
 
 def _check(max_lag_s: float, min_abs_r: float, q: float, top: int) -> None:
@@ -206,13 +242,17 @@ def _left_out(data: SeriesMatrix) -> str:
 
 def _one_against_all(data: SeriesMatrix, row: int, lags: Int, least: float) -> tuple[Int, Int, Int, Float]:
     best_r, best_lag = np.zeros(len(data.names)), np.zeros(len(data.names), dtype=np.int64)
+    reached = 0
     for first in range(0, len(data.names), _ROWS):
-        checkpoint(first / len(data.names), "correlating with the target")
+        note = f"correlating: {first:,} of {len(data.names):,} series, {reached:,} reach |r| {least:g} so far"
+        checkpoint(first / len(data.names), note)
         r = lagged_r(data.values[first : first + _ROWS], data.values[row], lags)
         pick = np.argmax(np.abs(r), axis=1)
         best_r[first : first + _ROWS] = r[np.arange(len(r)), pick]
         best_lag[first : first + _ROWS] = lags[pick]
-    best_r[row] = 0.0
+        if first <= row < first + len(r):
+            best_r[row] = 0.0
+        reached += int(np.count_nonzero(np.abs(best_r[first : first + _ROWS]) >= least))
     other = _strongest(best_r, least)
     return np.full(len(other), row), other, best_lag[other], best_r[other]
 
@@ -232,6 +272,11 @@ def _largest(a: Int, b: Int, lag: Int, r: Float) -> tuple[Int, Int, Int, Float]:
     return a, b, lag, r
 
 
+def _share_of_pairs(first: int, n: int) -> float:
+    """Share of all pairs that hold one of the first rows: later rows have fewer partners left."""
+    return first * (2 * n - first) / (n * n)
+
+
 def _moments(rows: Single) -> tuple[Single, Single]:
     """Mean and one over the standard deviation of each row; 0 for a row that does not move."""
     checkpoint()
@@ -246,12 +291,16 @@ def _all_pairs(data: SeriesMatrix, lags: Int, least: float, reach: int) -> tuple
     x, length = data.values, data.values.shape[1]
     moments = {int(lag): (_moments(x[:, : length - lag]), _moments(x[:, lag:])) for lag in lags}
     found: list[tuple[Int, Int, Int, Float]] = []
+    reached = 0
     for first in range(0, len(x), _PAIR_ROWS):
+        note = (
+            f"correlating: {first:,} of {len(x):,} series with all others, {reached:,} pairs reach |r| {least:g} so far"
+        )
         block = x[first : first + _PAIR_ROWS]
         best = np.zeros((len(block), len(x) - first), dtype=np.float32)
         at = np.zeros(best.shape, dtype=np.int16)
         for step in [int(v) for v in lags] + [-int(v) for v in lags if v]:
-            checkpoint(first / len(x), "correlating each with each")
+            checkpoint(_share_of_pairs(first, len(x)), note)
             cut = length - abs(step)
             ahead, after = (block[:, :cut], x[first:, step:]) if step >= 0 else (block[:, -step:], x[first:, :cut])
             (mean_a, scale_a), (mean_b, scale_b) = moments[abs(step)] if step >= 0 else moments[abs(step)][::-1]
@@ -264,6 +313,7 @@ def _all_pairs(data: SeriesMatrix, lags: Int, least: float, reach: int) -> tuple
             np.copyto(at, step, where=better)
         best[np.arange(best.shape[1])[None, :] <= np.arange(len(block))[:, None]] = 0.0
         i, j = np.nonzero(np.abs(best) >= max(least - 1e-3, 1e-6))
+        reached += int(np.count_nonzero(np.abs(best[i, j]) >= least))
         found.append(_largest(i + first, j + first, at[i, j].astype(np.int64), best[i, j].astype(np.float64)))
     parts = [np.concatenate([f[k] for f in found]) for k in range(3)]
     a, b, lag, r = _largest(parts[0], parts[1], parts[2], np.concatenate([f[3] for f in found]))

@@ -10,7 +10,7 @@ from types import ModuleType
 import numpy as np
 import numpy.typing as npt
 
-from openmanager_core.analysis._series_blend import blend
+from openmanager_core.analysis._series_blend import Blend, blend
 from openmanager_core.analysis._series_crossing import Crossing, find_crossing
 from openmanager_core.analysis._series_interval import half_width
 from openmanager_core.analysis._series_prepare import block_means, fill_gaps, on_grid
@@ -19,6 +19,7 @@ from openmanager_core.analysis.trend import Trend, fit_trend, last_bend
 from openmanager_core.catalog import Metric
 from openmanager_core.errors import InsufficientData, InvalidRequest
 from openmanager_core.text import ident
+from openmanager_core.timespan import spoken_s
 
 Float = npt.NDArray[np.float64]
 Int = npt.NDArray[np.int64]
@@ -37,6 +38,8 @@ _LOOKS = 4
 _PLAIN_TAU = 0.95
 _PLAIN_RISE = 12.0
 """A drift is plain if it hardly ever turns back and rises by so many sigmas of what is around its line."""
+_TOLD = 4
+"""Candidates that are told with their weights."""
 _DOUBT = 0.1
 """Share of the drift that is doubted once it is continued for as long as it was seen."""
 _Z80 = 1.2816
@@ -112,8 +115,8 @@ def _usable(x: Float) -> Float:
     return x[known[0] :]
 
 
-def _seasonal(x: Float, lead: Int, season: int) -> tuple[Float, Float, int]:
-    """Mean, half width of the interval, and how many rows ahead the past could be tested."""
+def _seasonal(x: Float, lead: Int, season: int) -> tuple[Float, Float, Blend]:
+    """Mean, half width of the interval, and the blend with its errors in the past."""
     season = season if 2 <= season <= len(x) // 2 else 0
     last = x[np.isfinite(x)][-1:]
     x = x[-max(_MAX_ROWS, _MAX_SEASONS * season) :]
@@ -128,7 +131,7 @@ def _seasonal(x: Float, lead: Int, season: int) -> tuple[Float, Float, int]:
     half = half_width(found.errors, lead, filled, season) + 1e-9 * size / scale
     biggest = np.finfo(np.float64).max / 4
     mean = np.clip(found.mean, -biggest / scale, biggest / scale) * scale
-    return mean, np.minimum(half, biggest / scale) * scale, found.errors.shape[1]
+    return mean, np.minimum(half, biggest / scale) * scale, found
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +155,8 @@ class SeriesForecast:
         0 to 1: falls with a short past, a far horizon and a wide interval.
     explanation
         What was found, in sentences, also when there is no crossing.
+    considered
+        What was weighed on the way: the candidates with their weights, and the drift that was taken or not, and why.
     """
 
     host: str
@@ -168,6 +173,7 @@ class SeriesForecast:
     crosses_latest_s: float | None
     confidence: float
     explanation: str
+    considered: tuple[str, ...] = ()
 
 
 def forecast_series(
@@ -225,7 +231,8 @@ def forecast_series(
     season = likely_season(x, step_s)
     if not 2 <= season <= len(x) // 2:
         season = 0
-    drift, since_s, wave = _drift(t, x, season, metric)
+    drift, since_s, wave, weighed = _drift(t, x, season, metric)
+    considered = [weighed]
     if drift is not None:
         mean = drift.level + drift.slope_per_s * ahead_s + wave[(lead - 1) % len(wave)]
         seen_s = now_s - since_s
@@ -235,8 +242,9 @@ def forecast_series(
         above = np.sqrt(((drift.slope_high_per_s - drift.slope_per_s) * ahead_s) ** 2 + doubt**2 + noise**2)
         tested_s, method = seen_s, "Theil-Sen drift" + (" on seasonal medians" if season else "")
     else:
-        mean, below, look = _seasonal(x, lead, season)
-        above, tested_s = below, look * step_s
+        mean, below, blended = _seasonal(x, lead, season)
+        above, tested_s = below, blended.errors.shape[1] * step_s
+        considered.append(_weights_told(blended, step_s))
         method = ("seasonal" if season else "level") + " blend weighted by backtest"
     mean, low, high = (np.clip(v, metric.low, metric.high) for v in (mean, mean - below, mean + above))
     seen = x[np.isfinite(x)]
@@ -261,14 +269,30 @@ def forecast_series(
         crosses_latest_s=crossing.latest_s if crossing else None,
         confidence=confidence,
         explanation=_explain(metric, now, drift, season * step_s, horizon_s, tested_s, threshold, crossing, now_s),
+        considered=tuple(considered),
     )
 
 
-def _drift(t: Float, x: Float, season: int, metric: Metric) -> tuple[Trend | None, float, Float]:
-    """The drift to continue, since when, and the seasonal profile from the next slot on; None for no drift."""
+def _weights_told(found: Blend, step_s: float) -> str:
+    """How many candidates there were, which weigh most, and how far off the blend was in the past."""
+    used = [f"{name} {share:.0%}" for name, share in found.shares[:_TOLD] if share >= 0.005]
+    origins, look = found.errors.shape
+    if not origins:
+        return f"too short a past for a backtest: {found.shares[0][0]} is all there is"
+    off = np.abs(found.errors[np.isfinite(found.errors)])
+    wrong = f"; its median error there {float(np.median(off)):.3g}" if len(off) else ""
+    return (
+        f"{len(found.shares)} candidates weighed by their errors at {origins} origins up to {spoken_s(look * step_s)}"
+        f" ahead: {', '.join(used)}{wrong}"
+    )
+
+
+def _drift(t: Float, x: Float, season: int, metric: Metric) -> tuple[Trend | None, float, Float, str]:
+    """The drift to continue, since when, the seasonal profile from the next slot on, and why; None for no drift."""
     none = (None, float(t[0]), np.zeros(1))
     if metric.name not in GROWING:
-        return none
+        return *none, f"no drift is continued: {metric.name} does not fill up"
+    said = "no drift is continued: too few readings after the last bend"
     parts = decompose(x, season)
     flat = x - parts.seasonal
     wave = parts.seasonal[len(x) - season :] if season else np.zeros(1)
@@ -278,13 +302,19 @@ def _drift(t: Float, x: Float, season: int, metric: Metric) -> tuple[Trend | Non
         if np.isfinite(flat[bend:]).sum() < MIN_READINGS:
             break
         drift = fit_trend(t[bend:], flat[bend:])
-        if _steady(drift, float(t[-1] - t[bend]), metric):
-            return drift, float(t[bend]), wave
+        seen_s = float(t[-1] - t[bend])
+        said = (
+            f"drift over the last {spoken_s(seen_s)}: {drift.slope_per_s * 3600:+.3g} {metric.unit} an hour,"
+            f" p {drift.p_value:.2g}, tau {drift.tau:.2f}"
+        )
+        if _steady(drift, seen_s, metric):
+            return drift, float(t[bend]), wave, f"{said}: steady, so it is continued and nothing is blended"
+        said += ": not steady or too small to be continued"
         further = last_bend(t[bend:], flat[bend:])
         if not further:
             break
         bend += further
-    return none
+    return *none, said
 
 
 def _steady(drift: Trend, seen_s: float, metric: Metric) -> bool:
@@ -342,14 +372,6 @@ def _explain(
         else:
             parts.append(f"It does not reach {threshold:g} within {spoken_s(horizon_s)}, nor does the interval.")
     return " ".join(parts)
-
-
-def spoken_s(seconds: float) -> str:
-    """A length of time as a person says it: ``45 s``, ``12 min``, ``3.5 h``, ``12 days``."""
-    for size, name in ((86_400, "days"), (3_600, "h"), (60, "min")):
-        if seconds >= 1.5 * size:
-            return f"{seconds / size:.3g} {name}"
-    return f"{seconds:.3g} s"
 
 
 class _CallableModule(ModuleType):

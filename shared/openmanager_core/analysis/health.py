@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from openmanager_core.catalog import metrics_of
+from openmanager_core.facts import Fact, fact, paired
 from openmanager_core.fleet import Fleet, Health, HealthStatus
 from openmanager_core.job import checkpoint
 from openmanager_core.panel import Panel
-from openmanager_core.text import ident
 
 HEALTHY_FROM = 80.0
 CRITICAL_BELOW = 50.0
@@ -41,11 +41,10 @@ Column = npt.NDArray[np.float64]
 class Rule:
     """Points lost for one quantity: `points[k]` at `at[k]`, in proportion between, constant outside.
 
-    `at` ascends; `points` ascends too where high hurts, and descends where low hurts. `what` names the
-    quantity in the sentence, `limit` is where points begin to be lost.
+    `at` ascends; `points` ascends too where high hurts, and descends where low hurts; `limit` is where
+    points begin to be lost.
     """
 
-    what: str
     at: tuple[float, ...]
     points: tuple[float, ...]
 
@@ -56,19 +55,19 @@ class Rule:
 
 
 RULES: dict[str, Rule] = {
-    "cpu_busy_ratio": Rule("cpu_busy_ratio", (0.75, 0.95, 1.0), (0, 20, 30)),
-    "load_per_core_ratio": Rule("load_per_core_ratio", (1.5, 4.0, 10.0), (0, 12, 20)),
-    "cpu_steal_ratio": Rule("cpu_steal_ratio", (0.03, 0.10, 0.30), (0, 12, 30)),
-    "memory_used_ratio": Rule("memory_used_ratio", (0.90, 0.96, 1.0), (0, 22, 55)),
-    "disk_used_ratio": Rule("disk_used_ratio", (0.85, 0.95, 1.0), (0, 22, 55)),
-    "tcp_retransmit_ratio": Rule("tcp_retransmit_ratio", (0.01, 0.05, 0.20), (0, 22, 45)),
-    "clock_offset_s": Rule("clock offset (size)", (0.05, 0.5, 5.0), (0, 12, 25)),
-    "error_ratio": Rule("errors / requests", (0.01, 0.05, 0.20, 1.0), (0, 22, 52, 85)),
-    "latency_p95_s": Rule("latency_p95_s", (1.0, 5.0, 30.0), (0, 25, 45)),
-    "latency_vs_peers": Rule("latency_p95_s over its peers' median", (2.0, 5.0, 20.0), (0, 22, 45)),
-    "latency_vs_usual": Rule("latency_p95_s over its own usual value", (2.0, 5.0, 20.0), (0, 22, 45)),
-    "backlog_s": Rule("queue depth in seconds of work", (30.0, 300.0, 3600.0), (0, 22, 45)),
-    "cache_hit_ratio": Rule("cache_hit_ratio", (0.2, 0.5, 0.75), (45, 22, 0)),
+    "cpu_busy_ratio": Rule((0.75, 0.95, 1.0), (0, 20, 30)),
+    "load_per_core_ratio": Rule((1.5, 4.0, 10.0), (0, 12, 20)),
+    "cpu_steal_ratio": Rule((0.03, 0.10, 0.30), (0, 12, 30)),
+    "memory_used_ratio": Rule((0.90, 0.96, 1.0), (0, 22, 55)),
+    "disk_used_ratio": Rule((0.85, 0.95, 1.0), (0, 22, 55)),
+    "tcp_retransmit_ratio": Rule((0.01, 0.05, 0.20), (0, 22, 45)),
+    "clock_offset_s": Rule((0.05, 0.5, 5.0), (0, 12, 25)),
+    "error_ratio": Rule((0.01, 0.05, 0.20, 1.0), (0, 22, 52, 85)),
+    "latency_p95_s": Rule((1.0, 5.0, 30.0), (0, 25, 45)),
+    "latency_vs_peers": Rule((2.0, 5.0, 20.0), (0, 22, 45)),
+    "latency_vs_usual": Rule((2.0, 5.0, 20.0), (0, 22, 45)),
+    "backlog_s": Rule((30.0, 300.0, 3600.0), (0, 22, 45)),
+    "cache_hit_ratio": Rule((0.2, 0.5, 0.75), (45, 22, 0)),
 }  # fmt: skip
 """The whole score. A queue's backlog is its depth over its messages per second."""
 
@@ -127,7 +126,7 @@ def server_health(
     gaps = np.where(expected > 0, _WHOLE_MISSING * (expected - seen) / np.maximum(expected, 1), 0.0)
     total = np.maximum(0.0, 100.0 - sum(lost.values(), gaps))
     well = Health(100.0, "healthy")
-    nothing = Health(0.0, "unknown", ("no reading of any metric: is it running, and is it scraped?",))
+    nothing = Health.of(0.0, "unknown", (fact("health.silent"),))
     out: dict[str, Health] = {}
     for i, server in enumerate(fleet.servers):
         if silent[i]:
@@ -136,7 +135,7 @@ def server_health(
             out[server.id] = well
         else:
             reasons = _reasons(i, lost, shown, float(gaps[i]), int(expected[i] - seen[i]), int(expected[i]))
-            out[server.id] = Health(float(total[i]), status_of(float(total[i])), reasons)
+            out[server.id] = Health.of(float(total[i]), status_of(float(total[i])), reasons)
     return out
 
 
@@ -218,17 +217,19 @@ def _coverage(values: Mapping[str, Column], fleet: Fleet, n: int) -> tuple[Colum
 
 def _reasons(
     i: int, lost: Mapping[str, Column], shown: Mapping[str, Column], gap: float, missing: int, expected: int
-) -> tuple[str, ...]:
-    """One sentence per loss, largest first."""
-    said: list[tuple[float, str]] = []
+) -> tuple[Fact, ...]:
+    """One fact per loss, largest first."""
+    said: list[tuple[float, Fact]] = []
     for name, points in lost.items():
         if points[i] >= _SAID_FROM:
             rule = RULES[name]
-            word = "above" if rule.points[-1] > rule.points[0] else "below"
-            text = f"{rule.what} {shown[name][i]:.3g} is {word} {rule.limit:g} (-{points[i]:.1f})"
-            said.append((float(points[i]), text))
+            above, loss = rule.points[-1] > rule.points[0], float(points[i])
+            value = float(shown[name][i])
+            said.append(
+                (loss, fact("health.rule", quantity=name, value=value, above=above, limit=rule.limit, points=loss))
+            )
     if gap > 0:
-        said.append((gap, f"{missing} of {expected} metrics have no reading (-{gap:.1f})"))
+        said.append((gap, fact("health.gaps", missing=missing, expected=expected, points=gap)))
     return tuple(text for _, text in sorted(said, key=lambda s: -s[0]))
 
 
@@ -289,7 +290,7 @@ def _combined(
     known = [p for p in parts if p[1].status != "unknown"]
     silent = len(parts) - len(known)
     if not known:
-        return Health(0.0, "unknown", (f"no reading from any of {len(parts)} {word}",))
+        return Health.of(0.0, "unknown", (fact("health.none_read", count=len(parts), parts=word),))
     scores = np.array([h.score for _, h in known])
     mean = float(np.average(scores, weights=weights) if weights and sum(weights) > 0 else scores.mean())
     judged = [p for p in (leading or known) if p[1].status != "unknown"] or known
@@ -302,10 +303,14 @@ def _combined(
     bad = sorted((p for p in known if p[1].status != "healthy"), key=lambda p: p[1].score)
     if bad:
         critical = sum(h.status == "critical" for _, h in bad)
-        reasons.append(f"{len(bad)} of {len(parts)} {word} are not healthy, {critical} of them critical")
-        reasons += [
-            f"{ident(n)}: {h.score:.0f}, {h.reasons[0] if h.reasons else h.status}" for n, h in bad[:_MOST_NAMED]
-        ]
+        reasons.append(fact("health.not_healthy", bad=len(bad), count=len(parts), parts=word, critical=critical))
+        reasons += [fact("health.part", name=n, score=h.score, why=_first(h)) for n, h in bad[:_MOST_NAMED]]
     if silent:
-        reasons.append(f"{silent} of {len(parts)} {word} have no readings")
-    return Health(score, status, tuple(reasons))
+        reasons.append(fact("health.parts_silent", silent=silent, count=len(parts), parts=word))
+    return Health.of(score, status, reasons)
+
+
+def _first(health: Health) -> Fact:
+    """The largest loss, or the status where none is named."""
+    known = paired(health.reasons, health.facts)
+    return known[0] if known else fact("health.status", status=health.status)

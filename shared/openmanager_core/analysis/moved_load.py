@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from openmanager_core.errors import InsufficientData, InvalidRequest, NotFound
+from openmanager_core.facts import Fact, fact
 from openmanager_core.fleet import Fleet, ServerCluster
 from openmanager_core.text import ident, quoted
 
@@ -143,9 +144,8 @@ class Move:
             return np.asarray(rows + self.moved.share * given * spread)
         return rows * (1 + share * self._target_grows)
 
-    def told(self, cluster: str) -> str:
-        """The move as seen from this cluster, in a few words."""
-        share = f"{100 * self.moved.share:g} %"
+    def seen_from(self, cluster: str) -> Fact:
+        """The move as seen from this cluster."""
         if cluster == self.moved.source:
-            return f"{share} of its load moved to {ident(self.moved.target)}"
-        return f"{share} of {ident(self.moved.source)}'s load moved here"
+            return fact("capacity.moved_away", share=self.moved.share, target=self.moved.target)
+        return fact("capacity.moved_here", share=self.moved.share, source=self.moved.source)

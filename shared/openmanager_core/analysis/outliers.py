@@ -11,10 +11,12 @@ import numpy.typing as npt
 
 from openmanager_core.catalog import Metric, metric
 from openmanager_core.errors import InsufficientData, InvalidRequest
-from openmanager_core.findings import Evidence, Finding, Severity
+from openmanager_core.facts import fact
+from openmanager_core.findings import Evidence, Finding, Severity, summed_up
 from openmanager_core.fleet import Fleet
 from openmanager_core.job import checkpoint
 from openmanager_core.panel import FloatArray, Panel
+from openmanager_core.wording import said
 
 MIN_PEERS = 5
 """Fewest hosts for which a median across them says anything about one of them."""
@@ -290,8 +292,8 @@ def _finding(
     step_s = float(times_s[1] - times_s[0]) if len(times_s) > 1 else 0.0
     end_s = float(times_s[-1]) + step_s
     start_s = float(times_s[since])
-    word = "above" if up else "below"
-    return Finding(
+    how = fact("method.peers")
+    found = Finding(
         kind="peer_outlier",
         host=host,
         cluster=server.cluster if server else "",
@@ -302,7 +304,7 @@ def _finding(
         confidence=float(np.clip(1 - 2 / (abs(signed) + 1), 0.05, 0.99)),
         severity=severity,
         direction="up" if up else "down",
-        summary=f"{panel.metric} {now:.4g} {about.unit} is {abs(signed):.1f} sigma {word} its peers' {level:.4g}",
+        summary="",
         evidence=Evidence(
             metric=panel.metric,
             unit=about.unit,
@@ -311,7 +313,9 @@ def _finding(
             spread=spread,
             window_s=(float(times_s[-recent]), end_s),
             baseline_window_s=(float(times_s[0]), end_s),
-            method="robust peer score (median and MAD across hosts), Benjamini-Hochberg 5 %",
+            method=said(how),
             note=f"peers: {group}",
+            how=how,
         ),
     )
+    return summed_up(found)

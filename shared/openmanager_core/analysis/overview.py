@@ -19,11 +19,12 @@ from openmanager_core.analysis.health import roll_up, server_health
 from openmanager_core.analysis.outliers import MIN_PEERS, peer_outliers
 from openmanager_core.catalog import BY_NAME
 from openmanager_core.errors import InsufficientData, InvalidRequest
+from openmanager_core.facts import fact
 from openmanager_core.findings import Cause, Finding, pressing_first
 from openmanager_core.fleet import Change, Fleet, Health
 from openmanager_core.job import checkpoint
 from openmanager_core.panel import Panel, Window
-from openmanager_core.screening import Survey, survey
+from openmanager_core.screening import UNUSUAL_SIGMA, Survey, survey
 from openmanager_core.text import ident
 
 SUSPECT_SIGMA = 4.0
@@ -122,19 +123,22 @@ def overview(
             hint="a longer window or a smaller step",
         )
     surveys: dict[str, Survey] = {}
+    unusual = 0
     for k, (name, panel) in enumerate(panels.items()):
-        checkpoint(0.5 * k / len(panels), f"screening {name}")
+        checkpoint(0.5 * k / len(panels), f"screening: {k} of {len(panels)} metrics, {unusual:,} unusual series so far")
         about = BY_NAME.get(name)
         floor, relative = (about.floor, about.relative) if about else (0.0, 0.0)
         surveys[name] = survey(panel.values, recent=_recent(panel), floor=floor, relative=relative)
+        unusual += int(np.count_nonzero(surveys[name].score >= UNUSUAL_SIGMA))
     if not any(np.isfinite(s.past).any() or np.isfinite(s.now).any() for s in surveys.values()):
         raise InsufficientData("no series has a reading in the window", hint="a window in which the servers reported")
-    checkpoint(0.5, "scoring health")
+    checkpoint(0.5, f"scoring health: {unusual:,} of {sum(len(p.hosts) for p in panels.values()):,} series are unusual")
     servers = _health(panels, surveys, fleet)
     clusters, whole = roll_up(servers, fleet)
-    checkpoint(0.6, "examining the suspects")
+    states = Counter(h.status for h in servers.values())
+    checkpoint(0.6, f"health: {', '.join(f'{n:,} {state}' for state, n in states.most_common())}; now the suspects")
     findings = _findings(panels, surveys, fleet, min_sigma)
-    checkpoint(0.9, "ranking causes")
+    checkpoint(0.9, f"ranking causes of {len(findings)} findings")
     causes = find_causes(findings, panels, fleet, window, changes=changes, top=_MOST_CAUSES)
     return Overview(
         fleet=whole,
@@ -172,8 +176,7 @@ def _health(panels: Mapping[str, Panel], surveys: Mapping[str, Survey], fleet: F
                 lost[host] = max(last, lost.get(host, last))
     for host, last_s in lost.items():
         age_s = float(panels[next(iter(panels))].times_s[-1]) - last_s
-        said = f"stopped reporting: its last reading is {age_s:.0f} s older than the newest of the fleet (-100)"
-        health[host] = Health(0.0, "critical", (said,))
+        health[host] = Health.of(0.0, "critical", (fact("health.stopped", age_s=age_s),))
     return health
 
 
@@ -184,8 +187,12 @@ def _findings(
     chosen = _suspects(panels, surveys, fleet, min_sigma)
     found: dict[str, Finding] = {}
     groups: Counter[tuple[str, str]] = Counter()
-    for k, ((name, kind), hosts) in enumerate(_by_type(chosen, fleet).items()):
-        checkpoint(min(0.89, 0.6 + 0.02 * k), f"examining {name} of {len(hosts)} servers")
+    groups_of = _by_type(chosen, fleet)
+    for k, ((name, kind), hosts) in enumerate(groups_of.items()):
+        note = (
+            f"examining {name} of {len(hosts)} servers, group {k + 1} of {len(groups_of)}, {len(found)} findings so far"
+        )
+        checkpoint(0.6 + 0.29 * k / len(groups_of), note)
         panel = panels[name]
         company = _company(panel, hosts, kind, fleet)
         peers = panel.take(company) if len(company) >= _FEWEST_COMPANY else None

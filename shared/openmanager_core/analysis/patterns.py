@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -19,16 +19,17 @@ from openmanager_core.analysis._series_shapes import (
     find_regimes,
     find_spikes,
 )
-from openmanager_core.analysis.forecast import GROWING, spoken_s
+from openmanager_core.analysis.forecast import GROWING
 from openmanager_core.analysis.seasonality import Period, decompose, find_periods, snap_s
 from openmanager_core.analysis.trend import MIN_READINGS, fit_trend, last_bend
 from openmanager_core.catalog import Metric, metric
 from openmanager_core.errors import InsufficientData
+from openmanager_core.facts import Fact, fact
 from openmanager_core.findings import Evidence
 from openmanager_core.fleet import Fleet
 from openmanager_core.job import checkpoint
 from openmanager_core.panel import Panel
-from openmanager_core.text import ident
+from openmanager_core.wording import Language, said
 
 Float = npt.NDArray[np.float64]
 
@@ -38,7 +39,8 @@ MIN_INSTANTS = 24
 """Fewest instants a pattern is looked for in."""
 CEILINGS = {"cpu_busy_ratio": 0.95, "memory_used_ratio": 0.95, "disk_used_ratio": 0.95}
 """Levels at which a resource is as good as exhausted."""
-_P = 1e-3
+MOST_P = 1e-3
+"""A drift that chance explains more often than that is none."""
 _RISE_SIGMA = 4.0
 _CEILING_ROWS = 3
 
@@ -69,6 +71,11 @@ class Pattern:
     confidence: float
     summary: str
     evidence: Evidence | None
+    fact: Fact | None = None
+
+    def summary_in(self, language: Language) -> str:
+        """The summary in a language."""
+        return self.summary if self.fact is None else said(self.fact, language)
 
 
 def find_patterns(panel: Panel, fleet: Fleet) -> list[Pattern]:
@@ -104,14 +111,24 @@ def find_patterns(panel: Panel, fleet: Fleet) -> list[Pattern]:
     meta = metric(panel.metric)
     found: list[Pattern] = []
     for row, host in enumerate(panel.hosts):
-        checkpoint(row / len(panel.hosts), f"patterns of {panel.metric}")
+        note = f"patterns of {panel.metric}: {row:,} of {len(panel.hosts):,} series, {len(found):,} found so far"
+        checkpoint(row / len(panel.hosts), note)
         raw = np.asarray(panel.values[row], dtype=np.float64)
-        known = np.isfinite(raw)
-        if known.sum() < MIN_INSTANTS or known.mean() < 0.5:
+        if not _enough(raw):
             continue
         server = fleet.by_id.get(host)
-        found.extend(_Series(ident(server.name if server else host), host, meta, panel.times_s, raw).patterns())
+        found.extend(_Series(server.name if server else host, host, meta, panel.times_s, raw).patterns())
     return sorted(found, key=lambda p: (-p.confidence, -p.strength, p.host, p.kind))
+
+
+def passed_over(panel: Panel) -> int:
+    """How many series have too few readings for `find_patterns` to look at."""
+    return sum(not _enough(row) for row in panel.values)
+
+
+def _enough(row: npt.NDArray[np.floating]) -> bool:
+    known = np.isfinite(row)
+    return bool(known.sum() >= MIN_INSTANTS and known.mean() >= 0.5)
 
 
 class _Series:
@@ -152,10 +169,12 @@ class _Series:
             yield from self._discord(season)
 
     def _pattern(
-        self, kind: PatternKind, first: int, last: int | None, *, strength: float, confidence: float, words: str,
-        observed: float, baseline: float, spread: float, method: str, period_s: float | None = None,
+        self, kind: PatternKind, first: int, last: int | None, *, strength: float, confidence: float,
+        facts: dict[str, Any], observed: float, baseline: float, spread: float, method: str,
+        period_s: float | None = None,
     ) -> Pattern:  # fmt: skip
         start, end = float(self.t[first]), float(self.t[-1] if last is None else self.t[last])
+        what = fact(f"pattern.{kind}", host=self.name, metric=self.meta.name, unit=self.meta.unit, **facts)
         return Pattern(
             kind=kind,
             host=self.host,
@@ -165,7 +184,7 @@ class _Series:
             start_s=start,
             end_s=None if last is None else end,
             confidence=round(float(np.clip(confidence, 0, 0.99)), 3),
-            summary=f"{self.name}: {self.meta.name} {words}.",
+            summary=said(what),
             evidence=Evidence(
                 metric=self.meta.name,
                 unit=self.meta.unit,
@@ -176,6 +195,7 @@ class _Series:
                 baseline_window_s=(float(self.t[0]), float(self.t[-1])),
                 method=method,
             ),
+            fact=what,
         )
 
     def _saturation(self) -> Iterator[Pattern]:
@@ -192,7 +212,7 @@ class _Series:
             None,
             strength=level / self.meta.high,
             confidence=1 - 0.5 ** (rows / _CEILING_ROWS + 1),
-            words=f"has stayed above {limit:g} for {spoken_s(rows * self.step_s)}, now {level:.3g}",
+            facts={"limit": limit, "length_s": rows * self.step_s, "now": level},
             observed=level,
             baseline=before,
             spread=1.4826 * float(np.median(np.abs(self.x - self.middle))),
@@ -212,10 +232,7 @@ class _Series:
             None,
             strength=period.strength,
             confidence=(1 - 1 / cycles) * (0.6 + 0.4 * period.strength),
-            words=(
-                f"repeats every {spoken_s(period_s)} with a swing of {swing:.3g} {self.meta.unit}"
-                f" ({period.strength:.0%} of its variance, {cycles:.1f} cycles seen)"
-            ),
+            facts={"period_s": period_s, "swing": swing, "share": period.strength, "cycles": cycles},
             observed=swing,
             baseline=0.0,
             spread=1.4826 * float(np.nanmedian(np.abs(parts.remainder))),
@@ -233,23 +250,19 @@ class _Series:
         span_s = float(self.t[-1] - self.t[first])
         rise = drift.slope_per_s * span_s
         steady = drift.slope_low_per_s * drift.slope_high_per_s > 0
-        if drift.p_value > _P or not steady or abs(rise) < max(_RISE_SIGMA * drift.spread, 3 * self.floor):
+        if drift.p_value > MOST_P or not steady or abs(rise) < max(_RISE_SIGMA * drift.spread, 3 * self.floor):
             return
         leak = self.meta.name in GROWING and rise > 0 and _climbs(part)
         # The line may pass the bound that the readings stopped at.
         level = float(np.clip(drift.level, self.meta.low, self.meta.high))
         share = 1 - min(1.0, (drift.spread / max(abs(rise) / math.sqrt(12), 1e-300)) ** 2)
-        words = "drifts" if not leak else "fills up"
         yield self._pattern(
             "leak" if leak else "trend",
             first,
             None,
             strength=share,
             confidence=(0.5 + 0.5 * share) * min(1.0, drift.n_effective / 20) ** 0.5 * abs(drift.tau) ** 0.5,
-            words=(
-                f"{words} by {drift.slope_per_s * 3600:+.3g} {self.meta.unit} an hour for {spoken_s(span_s)},"
-                f" now {level:.3g}"
-            ),
+            facts={"per_hour": drift.slope_per_s * 3600, "length_s": span_s, "now": level},
             observed=level,
             baseline=drift.level - rise,
             spread=drift.spread,
@@ -277,10 +290,13 @@ class _Series:
             None,
             strength=1 - 1 / found.separation,
             confidence=1 - 0.5 ** min(found.separation / 5 + len(found.switches) / 2 - 1, 8),
-            words=(
-                f"switches between {found.low:.3g} and {found.high:.3g} ({len(found.switches)} times),"
-                f" at {level:.3g} for {spoken_s(since_s)}"
-            ),
+            facts={
+                "low": found.low,
+                "high": found.high,
+                "switches": len(found.switches),
+                "now": level,
+                "length_s": since_s,
+            },
             observed=level,
             baseline=found.low if found.now_high else found.high,
             spread=(found.high - found.low) / found.separation,
@@ -298,9 +314,7 @@ class _Series:
             None,
             strength=found.kept,
             confidence=found.kept * (1 - 0.5 ** (len(found.rows) - 2)),
-            words=(
-                f"spikes by {found.height:+.3g} {self.meta.unit} every {spoken_s(period_s)} ({len(found.rows)} times)"
-            ),
+            facts={"height": found.height, "period_s": period_s, "count": len(found.rows)},
             observed=self.middle + found.height,
             baseline=self.middle,
             spread=found.sigma,
@@ -323,7 +337,7 @@ class _Series:
             last,
             strength=1 - 6 / (6 + z),
             confidence=alike * (1 - 3 / z),
-            words=f"has one stretch of {spoken_s(width * factor * self.step_s)} unlike all others (z {z:.1f})",
+            facts={"length_s": width * factor * self.step_s, "z": z},
             observed=float(np.median(self.x[first:last])),
             baseline=self.middle,
             spread=1.4826 * float(np.median(np.abs(self.x - self.middle))),

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from string import Template
 from typing import Literal, Protocol
 
+from openmanager_core.analysis.recommend_words import tell
 from openmanager_core.catalog import BY_NAME
+from openmanager_core.facts import Fact, as_written, fact, paired
 from openmanager_core.findings import Cause, Finding, Recommendation
 from openmanager_core.fleet import Fleet, Health
 from openmanager_core.job import checkpoint
@@ -62,6 +62,11 @@ class CapacityItem(Protocol):
         """One sentence."""
         ...
 
+    @property
+    def fact(self) -> Fact | None:
+        """What the summary says, for every language."""
+        ...
+
 
 def recommend(
     findings: Sequence[Finding],
@@ -96,13 +101,13 @@ def recommend(
     done: set[tuple[str, str]] = set()
 
     def add(
-        book: Runbook, step: Step, target: str, level: Level, metric: str, reason: str, ids: tuple[str, ...]
+        book: Runbook, step: Step, target: str, level: Level, metric: str, reason: Fact, ids: tuple[str, ...]
     ) -> None:
         key = (target, step.action)
         if key in done:
             return
         done.add(key)
-        out.append(_filled(step, target, level, metric, f"{book.title}: {reason}", len(out) + 1, ids))
+        out.append(_filled(book, step, _words(target, level, metric), target, reason, len(out) + 1, ids))
 
     covered: set[str] = set()
     late: list[tuple[Runbook, Step, Cause, tuple[str, ...]]] = []
@@ -124,13 +129,13 @@ def recommend(
     for finding in [f for f in open_findings if f.severity != "info"][:_MOST_FINDINGS]:
         kind = fleet.by_id[finding.host].type if finding.host in fleet.by_id else ""
         book = for_finding(finding.kind, finding.metric, server_type=kind, direction=finding.direction)
-        add(book, book.steps[0], finding.host, "server", finding.metric, finding.summary, (finding.id,))
+        add(book, book.steps[0], finding.host, "server", finding.metric, finding.fact, (finding.id,))
         covered.add(finding.host)
     sick = sorted((h.score, name) for name, h in health.items() if h.status in ("critical", "unknown"))
     for _, name in [s for s in sick if s[1] in fleet.by_id and s[1] not in covered][:_MOST_SICK]:
         state = health[name]
         book = runbook("missing_data") if state.status == "unknown" else _book_for_reason(state)
-        reason = state.reasons[0] if state.reasons else state.status
+        reason = (*paired(state.reasons, state.facts), fact("health.status", status=state.status))[0]
         add(book, book.steps[0], name, "server", book.metrics[0] if book.metrics else "", reason, ())
     short = sorted(filter(_runs_out, capacity), key=lambda c: (c.exhausted_at_s or math.inf, c.headroom_ratio))
     for item in short[:_MOST_CAPACITY]:
@@ -145,12 +150,12 @@ def _members(cause: Cause, fleet: Fleet) -> tuple[str, ...]:
     return ()
 
 
-def _cause_reason(cause: Cause) -> str:
+def _cause_reason(cause: Cause) -> Fact:
     """Why this cause, with its values; a change at the same place is named first."""
-    said = list(cause.evidence[:2])
+    parts = list(paired(cause.evidence, cause.facts)[:2])
     if cause.change:
-        said.insert(0, f"{cause.change}")
-    return f"{'; '.join(said) or cause.kind} (confidence {cause.confidence:.0%})"
+        parts.insert(0, cause.change_fact or as_written(cause.change))
+    return fact("reason.cause", parts=tuple(parts), kind=cause.kind, confidence=cause.confidence)
 
 
 def _book_for_reason(state: Health) -> Runbook:
@@ -164,14 +169,14 @@ def _runs_out(item: CapacityItem) -> bool:
     return item.exhausted_at_s is not None or item.headroom_ratio <= 0 or item.servers_needed > item.servers
 
 
-def _capacity_reason(item: CapacityItem) -> str:
-    said = item.summary
-    if item.exhausted_at_s is not None:
-        when = datetime.fromtimestamp(item.exhausted_at_s, UTC)
-        said = f"{said.rstrip('.')}; the limit is reached on {when:%Y-%m-%d %H:%M} UTC"
-    if item.servers_needed > item.servers:
-        said = f"{said}; {item.servers_needed} servers are needed, there are {item.servers}"
-    return said
+def _capacity_reason(item: CapacityItem) -> Fact:
+    return fact(
+        "reason.capacity",
+        summary=item.fact or as_written(item.summary),
+        at_s=item.exhausted_at_s,
+        needed=item.servers_needed,
+        servers=item.servers,
+    )
 
 
 def as_data(name: str) -> str:
@@ -194,25 +199,33 @@ def _escaped(c: str) -> str:
     return f"\\u{ord(c):04x}" if ord(c) < 0x10000 else f"\\U{ord(c):08x}"
 
 
-def _filled(
-    step: Step, target: str, level: Level, metric: str, reason: str, priority: int, ids: tuple[str, ...]
-) -> Recommendation:
+def _words(target: str, level: Level, metric: str) -> dict[str, str]:
+    """What the blanks of a step are filled with."""
     found = BY_NAME.get(metric)
-    words = {
+    return {
         "target": as_data(target),
         "selector": selector(target, level),
         "prometheus": found.prometheus if found else "openmanager_cpu_busy_ratio",
     }
-    verify = Template(step.verify).safe_substitute(words)
-    if step.command:
-        verify = f"{verify}  # or on the server: {step.command}"
+
+
+def _filled(
+    book: Runbook, step: Step, words: dict[str, str], target: str, reason: Fact, priority: int, ids: tuple[str, ...]
+) -> Recommendation:
+    told = tell(book, step, words, reason, "en")
+    # a step of another book stands in a cause's list too: what is kept is where it is from
+    home = book if step in book.steps else runbook("bad_deployment")
     return Recommendation(
-        action=Template(step.action).safe_substitute(words),
+        action=told.action,
         target=target,
-        reason=reason,
-        expected_effect=Template(step.expected_effect).safe_substitute(words),
+        reason=told.reason,
+        expected_effect=told.expected_effect,
         risk=step.risk,
-        verify=verify,
+        verify=told.verify,
         priority=priority,
         finding_ids=ids[:50],
+        step=(home.id, home.steps.index(step)),
+        book=book.id,
+        words=tuple(words.items()),
+        because=reason,
     )

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from string import Template
 from typing import Any, Literal, cast
 
 from openmanager_core.errors import NotFound
+from openmanager_core.wording.particles import with_particle
 
 _FOLDER = "runbooks"
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing to do. `$target`, `$selector` and `$prometheus` stand for the place and the metric."""
+    """One thing to do. `$target`, `$selector` and `$prometheus` stand for the place and the metric.
+
+    `$target_obj` is the place with the Korean particle of an object. `verify` is a query or a command; where it is a
+    phrase, `verify_ko` has it in Korean.
+    """
 
     action: str
     expected_effect: str
@@ -23,6 +30,8 @@ class Step:
     verify: str
     command: str
     action_ko: str = ""
+    expected_effect_ko: str = ""
+    verify_ko: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +78,11 @@ class Runbook:
         said += [self.why_ko, *self.likely, *self.likely_ko, *self.diagnose]
         said += [f"{s.action} {s.action_ko} {s.expected_effect}" for s in self.steps]
         return "\n".join(said)
+
+
+def filled(text: str, words: Mapping[str, str]) -> str:
+    """A text of a step with its blanks filled; `words` has the target, the selector and the metric's name."""
+    return Template(text).safe_substitute({**words, "target_obj": with_particle(words["target"], "을/를")})
 
 
 @cache
@@ -127,6 +141,8 @@ def _runbook(row: dict[str, Any]) -> Runbook:
             s["verify"],
             s["command"],
             s.get("action_ko", ""),
+            s.get("expected_effect_ko", ""),
+            s.get("verify_ko", ""),
         )
         for s in row["step"]
     )

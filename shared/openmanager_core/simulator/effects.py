@@ -25,7 +25,10 @@ FACTORS = frozenset({"demand", "work", "latency", "io", "network", "connections"
 """Signals that multiply (1 where nothing is wrong); all others add (0 where nothing is wrong)."""
 
 # How often one request of a caller calls a server of each type in `inventory.TYPES`.
-_CALLS_PER_REQUEST = (1.0, 1.0, 1.5, 3.0, 0.4)
+_CALLS_PER_REQUEST = (1.0, 1.0, 1.5, 2.2, 0.4)
+# Share of a callee's failures that its callers fail with: a page without an answer is none, but a cold cache is asked
+# around and a message waits.
+_FAILS_WITH = (0.85, 0.85, 0.95, 0.3, 0.35)
 _LAG_S = 20.0
 _DILUTION = 0.75
 
@@ -126,15 +129,15 @@ class Effects:
         failing requests.
         """
         for cluster, share in self.shares(hit):
-            kind = int(self.columns.cluster_type[cluster])
-            delay = drag * share * float(BASE_LATENCY_S[kind])
+            delay = drag * share * float(BASE_LATENCY_S[self.columns.cluster_type[cluster]])
             fail, edge, hop, seen = errors * share, [cluster], 0, {cluster}
             while edge:
                 hop += 1
                 nearer, edge = edge, []
                 lagged = replace(envelope, start_s=envelope.start_s + hop * _LAG_S, end_s=envelope.end_s + hop * _LAG_S)
-                calls = _CALLS_PER_REQUEST[kind] if hop == 1 else 1.0
-                delay, fail = delay * calls * _DILUTION, fail * _DILUTION
+                called = int(self.columns.cluster_type[nearer[0]])
+                delay *= _CALLS_PER_REQUEST[called] * _DILUTION
+                fail *= _FAILS_WITH[called]
                 for caller in dict.fromkeys(c for n in nearer for c in self._callers[n]):
                     if caller in seen:
                         continue

@@ -95,8 +95,8 @@ _MOST_DRAWN = 200
 def random_faults(fleet: Fleet, start_s: float, end_s: float, seed: int) -> tuple[Fault, ...]:
     """Faults of all kinds strewn over a stretch of time: one per 100 server-days, at least 1, at most 200.
 
-    They last from half an hour to six hours, or a third of the stretch if that is shorter, and do not touch the same
-    cluster twice as long as there are clusters left.
+    They last from half an hour to six hours, half of them under 1.6, or up to a third of the stretch if that is
+    shorter, and do not touch the same cluster twice as long as there are clusters left.
     """
     days = (end_s - start_s) / 86400.0
     count = max(1, min(_MOST_DRAWN, round(len(fleet.servers) * days / 100.0)))
@@ -112,7 +112,8 @@ def random_faults(fleet: Fleet, start_s: float, end_s: float, seed: int) -> tupl
         taken.add(home.id)
         targets = (home.id,) if kind in _WHOLE_CLUSTER else (home.members[word[1] % len(home.members)],)
         longest = min(6 * HOUR_S, (end_s - start_s) / 3.0)
-        lasts = longest * (1 + word[2] % 12) / 12.0
+        fraction = word[2] % 12 / 11.0
+        lasts = longest * (1.0 + 5.5 * fraction * fraction * (1.0 + fraction)) / 12.0
         if kind == "crash_restart":
             lasts = min(lasts, 600.0)
         begin = start_s + (end_s - start_s - lasts) * (0.1 + 0.9 * (word[3] % 1000) / 1000.0)

@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from openmanager_core import catalog
 from openmanager_core.errors import InsufficientData, InvalidRequest, NotFound
-from openmanager_core.job import offload
+from openmanager_core.job import checkpoint, offload
 from openmanager_core.panel import Panel, Window
-from openmanager_core.screening import screen
+from openmanager_core.screening import UNUSUAL_SIGMA, screen
 from openmanager_core.source._together import together
 from openmanager_core.source.base import Ranking, Source, Suspect
 
@@ -89,6 +89,22 @@ def strongest(suspects: list[Suspect], k: int) -> tuple[Suspect, ...]:
     return tuple(ordered[at] for at in sorted([*reserved, *others]))
 
 
+class Progress:
+    """Tells how far a screening by metric is; of one metric, at most the `k` strangest are counted as unusual."""
+
+    def __init__(self, metrics: int) -> None:
+        self._metrics, self._done, self._series, self._unusual = metrics, 0, 0, 0
+
+    def add(self, series: int, unusual: int) -> None:
+        """One more metric was screened."""
+        self._done, self._series, self._unusual = self._done + 1, self._series + series, self._unusual + unusual
+        checkpoint(
+            self._done / self._metrics,
+            f"screening: {self._done} of {self._metrics} metrics, {self._series:,} series, "
+            f"{self._unusual:,} unusual so far",
+        )
+
+
 async def read_and_rank(
     source: Source, metrics: Sequence[str], window: Window, k: int, hosts: Sequence[str] | None = None
 ) -> Ranking:
@@ -120,9 +136,13 @@ async def read_and_rank(
     if hosts is not None and not hosts:
         raise InvalidRequest("hosts must name at least one server, or be left out")
 
+    seen = Progress(len(names))
+
     async def one(name: str) -> tuple[list[Suspect], int]:
         panel = await source.read(name, window, hosts)
-        return await offload(_screen, panel, recent, k)
+        found, count = await offload(_screen, panel, recent, k)
+        seen.add(count, sum(s.score >= UNUSUAL_SIGMA for s in found))
+        return found, count
 
     answers = await together([partial(one, name) for name in names], at_once=_AT_ONCE)
     suspects = [suspect for found, _ in answers for suspect in found]

@@ -17,7 +17,7 @@ from openmanager_core.errors import ConfigError, FleetError, InvalidRequest, Not
 from openmanager_core.fleet import Change, Fleet
 from openmanager_core.job import checkpoint, offload
 from openmanager_core.panel import Panel, Window
-from openmanager_core.screening import screen
+from openmanager_core.screening import UNUSUAL_SIGMA, screen
 from openmanager_core.simulator import Fault, Simulator, ground_truth
 from openmanager_core.simulator.fault_file import FaultFile
 from openmanager_core.simulator.faults import check
@@ -266,8 +266,10 @@ class SimulatedSource:
         stride = max(1, _RANK_VALUES // (window.n_times * max(1, len(metrics))))
         best: list[tuple[float, str, str]] = []
         screened = 0
+        unusual: set[str] = set()
         for first in range(0, len(names), stride):
-            checkpoint(first / len(names), "screening the fleet")
+            note = f"screening: {first:,} of {len(names):,} servers, {len(unusual):,} unusual so far"
+            checkpoint(first / len(names), note)
             some = names[first : first + stride]
             panels = simulator.read_many(metrics, window, some)
             for name, panel in panels.items():
@@ -276,6 +278,7 @@ class SimulatedSource:
                 has = [i for i, h in enumerate(some) if h in owners[name]]
                 screened += len(has)
                 scores = screen(panel.values[has], recent=recent, floor=bounds.floor, relative=bounds.relative)
+                unusual.update(some[has[i]] for i in np.flatnonzero(scores >= UNUSUAL_SIGMA))
                 top = np.argsort(-scores, kind="stable")[:k]
                 best.extend((float(scores[i]), some[has[i]], name) for i in top if scores[i] > 0)
             best = heapq.nsmallest(k, best, key=lambda b: (-b[0], b[1], b[2]))

@@ -6,26 +6,15 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
+from openmanager_core.facts import fact
 from openmanager_core.findings import SEVERITIES, Cause, Finding, Severity
-from openmanager_core.text import ident
+from openmanager_core.wording import Language, said
 
 State = Literal["open", "acknowledged", "resolved"]
 STATES: tuple[State, ...] = get_args(State)
 EventKind = Literal["opened", "updated", "acknowledged", "resolved", "reopened", "cause", "feedback"]
 Verdict = Literal["false_alarm", "confirmed"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
-
-KIND_WORDS: dict[str, str] = {
-    "spike": "spike",
-    "level_shift": "level shift",
-    "trend": "drift",
-    "leak": "leak",
-    "saturation": "saturation",
-    "variance": "change of variance",
-    "peer_outlier": "outlier among its peers",
-    "flatline": "flat line",
-    "missing_data": "missing data",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,22 +105,18 @@ def worst_first(finding: Finding) -> tuple[int, float, float, str]:
     return (-severity_rank(finding.severity), -finding.score_sigma, finding.start_s, finding.id)
 
 
-def title_of(findings: Iterable[Finding]) -> str:
+def title_of(findings: Iterable[Finding], language: Language = "en") -> str:
     """One line that says what, on what, and how far it reaches."""
     ranked = sorted(findings, key=worst_first)
     worst = ranked[0]
-    hosts = {f.host for f in ranked}
-    clusters = {f.cluster for f in ranked if f.cluster}
-    reach = f"{KIND_WORDS[worst.kind].capitalize()} of {ident(worst.metric)} on {ident(worst.host)}"
-    if len(hosts) > 1:
-        reach += f", {len(hosts)} servers"
-        reach += f" in {len(clusters)} clusters" if len(clusters) > 1 else ""
-    return reach
+    hosts, clusters = len({f.host for f in ranked}), len({f.cluster for f in ranked if f.cluster})
+    place = {"metric": worst.metric, "host": worst.host}
+    return said(fact("incident.title", kind=worst.kind, hosts=hosts, clusters=clusters, **place), language)
 
 
-def cause_line(causes: Iterable[Cause]) -> str:
+def cause_line(causes: Iterable[Cause], language: Language = "en") -> str:
     """The first cause in one line; empty if there is none."""
     for cause in causes:
-        what = f"{ident(cause.kind)} of {ident(cause.metric)}" if cause.metric else ident(cause.kind)
-        return f"{cause.level} {ident(cause.node)}: {what} (confidence {cause.confidence:.2f})"
+        place = {"level": cause.level, "node": cause.node, "kind": cause.kind, "metric": cause.metric}
+        return said(fact("incident.cause", confidence=cause.confidence, **place), language)
     return ""

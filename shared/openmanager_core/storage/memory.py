@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from openmanager_core.errors import InvalidRequest, NotFound
-from openmanager_core.findings import SEVERITIES, Finding, Severity
+from openmanager_core.findings import FINDING_KINDS, SEVERITIES, Finding, Severity
 from openmanager_core.storage.database import Database, Rows
 from openmanager_core.storage.failures import Damaged
-from openmanager_core.storage.incident import KIND_WORDS, VERDICTS, IncidentEvent, Verdict, severity_rank
+from openmanager_core.storage.incident import VERDICTS, IncidentEvent, Verdict, severity_rank
 from openmanager_core.storage.rows import MAX_NOTE, bounded, dump, event_doc, finite, load, read_finding, storable
 from openmanager_core.text import quoted
 
@@ -92,7 +92,7 @@ class Memory(Database):
             if found:
                 finding = read_finding(found[0][0])
                 pattern = (finding.host, finding.metric, finding.kind)
-            elif len(parts := finding_id.split("|")) == 3 and parts[2] in KIND_WORDS:
+            elif len(parts := finding_id.split("|")) == 3 and parts[2] in FINDING_KINDS:
                 # What ended, or was weak, is shown without being kept: its pattern can be judged all the same.
                 pattern = (bounded("host", parts[0]), bounded("metric", parts[1]), parts[2])
             else:

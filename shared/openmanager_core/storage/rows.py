@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any, TypeVar
 
+from openmanager_core import facts
 from openmanager_core.errors import InvalidRequest
 from openmanager_core.findings import Cause, Evidence, Finding
 from openmanager_core.job import offload
@@ -95,6 +96,7 @@ def finding_doc(finding: Finding) -> str:
     doc = asdict(finding)
     doc["summary"] = doc["summary"][:MAX_SUMMARY]
     doc["evidence"]["note"] = doc["evidence"]["note"][:MAX_SUMMARY]
+    doc["evidence"]["how"] = None if finding.evidence.how is None else finding.evidence.how.as_data()
     return dump(doc)
 
 
@@ -105,6 +107,8 @@ def read_finding(doc: str) -> Finding:
         evidence = raw.pop("evidence")
         for name in ("window_s", "baseline_window_s"):
             evidence[name] = tuple(evidence[name])
+        if evidence.get("how") is not None:
+            evidence["how"] = facts.read(evidence["how"])
         return Finding(**raw, evidence=Evidence(**evidence))
     except (AttributeError, KeyError, TypeError) as exc:
         raise Damaged("a row holds no finding") from exc
@@ -129,15 +133,30 @@ def read_event(at_s: float, doc: str) -> IncidentEvent:
 
 def causes_doc(causes: Sequence[Cause]) -> str:
     """Causes as text."""
-    return dump([asdict(cause) for cause in causes])
+    return dump([_cause_data(cause) for cause in causes])
+
+
+def _cause_data(cause: Cause) -> dict[str, Any]:
+    change = cause.change_fact
+    said = {"facts": [f.as_data() for f in cause.facts], "change_fact": None if change is None else change.as_data()}
+    return {**asdict(cause), **said}
+
+
+def _cause(raw: dict[str, Any]) -> Cause:
+    """A cause from its data; those of older versions hold no facts."""
+    change = raw.get("change_fact")
+    made: dict[str, Any] = {
+        "explains": tuple(raw["explains"]),
+        "evidence": tuple(raw["evidence"]),
+        "facts": tuple(facts.read(f) for f in raw.get("facts", ())),
+        "change_fact": None if change is None else facts.read(change),
+    }
+    return Cause(**{**raw, **made})
 
 
 def read_causes(doc: str) -> tuple[Cause, ...]:
     """Causes from their text."""
     try:
-        return tuple(
-            Cause(**{**raw, "explains": tuple(raw["explains"]), "evidence": tuple(raw["evidence"])})
-            for raw in load(doc)
-        )
-    except (KeyError, TypeError) as exc:
+        return tuple(_cause(raw) for raw in load(doc))
+    except (AttributeError, KeyError, TypeError) as exc:
         raise Damaged("a row holds no causes") from exc

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from openmanager_core.errors import ConfigError
+from openmanager_core.errors import ConfigError, StorageUnavailable
+from openmanager_kit.access.crew import Crew
 from openmanager_kit.access.entrance import Entrance
 from openmanager_kit.access.gate import Gate, may_see
 from openmanager_kit.access.oauth import IssuerTokens
-from openmanager_kit.access.rates import Rates
+from openmanager_kit.access.places import OwnPlaces, Places
+from openmanager_kit.access.rates import Buckets, OwnBuckets, Rates
 from openmanager_kit.access.tokens import TokenStore
 from openmanager_kit.access.verifying import AnyOf, OwnTokens, SharedToken, Verifier
 from openmanager_kit.profile import AccessSettings, HttpSettings, Profile
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 _SHORTEST_TOKEN = 16
 _BURST_S = 10
 """So many seconds' worth of calls may come at once after a pause."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -35,11 +39,14 @@ class Access:
         Knows the tokens; None lets everybody in, who then may do everything.
     trail
         Where calls are written down; None if nowhere.
+    crew
+        Which of several workers this is, that count together; None if it is the only one.
     """
 
     verifier: Verifier | None = None
     settings: AccessSettings = field(default_factory=AccessSettings)
     trail: Trail | None = None
+    crew: Crew | None = None
     _gate: Gate | None = None
 
     def protect(self, server: OpenManagerServer) -> None:
@@ -49,7 +56,10 @@ class Access:
         for member in getattr(server, "members", ()):
             self._protect_member(member)
         if self._gate is None:
-            self._gate = Gate(*map(_rates, (self.settings.calls_per_minute, self.settings.calls_per_tool_per_minute)))
+            said = self.settings
+            self._gate = Gate(
+                self._rates("principal", said.calls_per_minute), self._rates("tool", said.calls_per_tool_per_minute)
+            )
         server.may_see = may_see
         watchers = [self._gate]
         if self.trail is not None:
@@ -77,8 +87,29 @@ class Access:
         said = self.settings
         return Entrance(
             self.verifier, endpoints=endpoints, issuer=said.issuer, audience=said.audience, requests=said.requests,
-            tls=tls,
+            places=self._places(), tls=tls,
         )  # fmt: skip
+
+    def _rates(self, name: str, per_minute: int) -> Rates:
+        buckets: Buckets = OwnBuckets()
+        if self.crew is not None and per_minute:
+            from openmanager_kit.access.shared_buckets import SharedBuckets
+
+            try:
+                buckets = SharedBuckets(self.crew.folder / f"rates-{name}")
+            except StorageUnavailable as exc:
+                _log.warning("each worker counts alone: %s", exc)
+        return Rates(per_minute, burst=max(1, per_minute * _BURST_S // 60), buckets=buckets)
+
+    def _places(self) -> Places:
+        if self.crew is not None:
+            from openmanager_kit.access.shared_places import SharedPlaces
+
+            try:
+                return SharedPlaces(self.crew.folder / "requests", self.crew.number, self.crew.workers)
+            except StorageUnavailable as exc:
+                _log.warning("each worker counts alone: %s", exc)
+        return OwnPlaces()
 
     async def aclose(self) -> None:
         """Write down what is left to write."""
@@ -86,8 +117,8 @@ class Access:
             await self.trail.aclose()
 
 
-def access_of(profile: Profile, environ: Mapping[str, str]) -> Access:
-    """Make what a profile wants.
+def access_of(profile: Profile, environ: Mapping[str, str], crew: Crew | None = None) -> Access:
+    """Make what a profile wants, for one of several workers if there is a crew.
 
     Raises
     ------
@@ -109,7 +140,7 @@ def access_of(profile: Profile, environ: Mapping[str, str]) -> Access:
         from openmanager_kit.access.trail import Trail
 
         trail = Trail(profile.home, keep_s=said.audit_days * 86_400.0)
-    return Access(AnyOf(verifiers), said, trail)
+    return Access(AnyOf(verifiers), said, trail, crew)
 
 
 def shared_token(settings: HttpSettings, environ: Mapping[str, str]) -> str:
@@ -127,7 +158,3 @@ def shared_token(settings: HttpSettings, environ: Mapping[str, str]) -> str:
         state = "is not set" if not token else f"holds fewer than {_SHORTEST_TOKEN} characters"
         raise ConfigError(f"http.token_env names {settings.token_env}, which {state}")
     return token
-
-
-def _rates(per_minute: int) -> Rates:
-    return Rates(per_minute, burst=max(1, per_minute * _BURST_S // 60))

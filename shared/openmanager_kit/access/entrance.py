@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections import Counter
 from collections.abc import Collection, Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +15,7 @@ from starlette.authentication import AuthCredentials
 
 from openmanager_core.errors import FleetError
 from openmanager_kit.access.oauth import METADATA, metadata
+from openmanager_kit.access.places import OwnPlaces, Places
 from openmanager_kit.access.roles import SCOPE, principal_of, role_in
 from openmanager_kit.access.verifying import Verifier
 
@@ -39,13 +39,15 @@ class Entrance:
         Of OAuth; empty without it. An audience that is an address is this service's public one.
     requests
         Requests in progress at a time for each principal.
+    places
+        Where they are counted (default: in this process).
     tls
         Whether this process itself serves https.
     """
 
     def __init__(
         self, verifier: Verifier, *, endpoints: Collection[str] = (), issuer: str = "", audience: str = "",
-        requests: int = 64, tls: bool = False,
+        requests: int = 64, places: Places | None = None, tls: bool = False,
     ) -> None:  # fmt: skip
         self._verifier = verifier
         self._endpoints = tuple(endpoints)
@@ -55,7 +57,7 @@ class Entrance:
         self._public = f"{public.scheme}://{public.netloc}" if public.scheme in ("http", "https") else ""
         self._requests = requests
         self._scheme = "https" if tls else "http"
-        self._in_progress: Counter[str] = Counter()
+        self._places = places if places is not None else OwnPlaces()
 
     async def refusal(self, scope: MutableMapping[str, Any], authorization: str | None, host: str) -> Refusal | None:
         """Refuse the request, or note in `scope` who asks."""
@@ -84,17 +86,14 @@ class Entrance:
     @contextmanager
     def share(self, scope: MutableMapping[str, Any]) -> Iterator[bool]:
         """Take one of the places of whoever asks; gives whether there was one."""
-        who = principal_of(scope["user"].access_token).id
-        if self._in_progress[who] >= self._requests:
+        leave = self._places.take(principal_of(scope["user"].access_token).id, self._requests)
+        if leave is None:
             yield False
             return
-        self._in_progress[who] += 1
         try:
             yield True
         finally:
-            self._in_progress[who] -= 1
-            if not self._in_progress[who]:
-                del self._in_progress[who]
+            leave()
 
     def metadata(self, path: str, host: str) -> bytes | None:
         """Give the metadata of a protected resource (RFC 9728) if `path` is where they are."""

@@ -206,6 +206,14 @@ class Gateway(OpenManagerServer):
         route = self._tools.get(name)
         return super()._hidden(name) if route is None else route.server._hidden(route.name)
 
+    def asking_nothing(self, name: str) -> tuple[OpenManagerServer, str] | None:
+        """Find a member's tool too."""
+        route = self._tools.get(name)
+        if route is None:
+            return super().asking_nothing(name)
+        route.server.turns.room = self.turns.room
+        return route.server.asking_nothing(route.name)
+
     # -- passing on ------------------------------------------------------------------------------------------
 
     async def _handle_call_tool(
@@ -220,7 +228,7 @@ class Gateway(OpenManagerServer):
             raise MCPError(code=INVALID_PARAMS, message=f"Unknown tool: {shown(params.name)}{hint}")
         if route is None:
             return await super()._handle_call_tool(ctx, params)
-        route.server.room = self.room
+        route.server.turns.room = self.turns.room
         return await route.server._handle_call_tool(ctx, _named(params, route))
 
     async def _handle_get_prompt(

@@ -14,11 +14,13 @@ from typing import Any
 import anyio
 import anyio.to_thread
 from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
 from openmanager_core.errors import FleetError
 from openmanager_kit.access.entrance import Entrance, Refusal, bearer
 from openmanager_kit.access.oauth import METADATA
 from openmanager_kit.hosting.impatience import GONE
+from openmanager_kit.hosting.short_posts import BODY
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -210,16 +212,16 @@ class Guard:
         if len(body) > self._body_bytes:
             await _answer(send, 413, f"the body is longer than {self._body_bytes} bytes", _CLOSE)
             return
-        check = (
-            _names_a_key_twice(body)
-            if len(body) <= _SMALL
-            else await anyio.to_thread.run_sync(_names_a_key_twice, body)
-        )
-        if check:
+        try:
+            scope[BODY] = _decoded(body) if len(body) <= _SMALL else await anyio.to_thread.run_sync(_decoded, body)
+        except _KeyTwice:
             await _answer(send, 400, "Parse error: an object names a key twice", code=-32700)
             return
         gone = scope.get(GONE)
-        if gone is None or any(word in body for word in _TOLD_MEANWHILE):
+        in_session = not self._post_only and not is_modern(scope)
+        # Where there are sessions, who leaves has cancelled nothing: a client may hang up as soon as it has read its
+        # answer, and were the request that opens a session cancelled at its very end, the session would be gone.
+        if gone is None or in_session or any(word in body for word in _TOLD_MEANWHILE):
             await self._app(scope, _replay(body, receive), send)
             return
         scope[QUICK] = True
@@ -246,6 +248,14 @@ class Guard:
 _CLOSE = [(b"connection", b"close")]
 _TOLD_MEANWHILE = (b"progressToken", b"logLevel", b"subscriptions/listen")
 """A body without these words wants nothing but its answer."""
+
+
+def is_modern(scope: Scope) -> bool:
+    """Tell whether a request is of a protocol version without sessions."""
+    return any(
+        name == b"mcp-protocol-version" and value.decode("latin-1") not in HANDSHAKE_PROTOCOL_VERSIONS
+        for name, value in scope["headers"]
+    )
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
@@ -276,20 +286,25 @@ def _listed(value: str, allowed: set[str]) -> bool:
     return bool(colon) and port.isdigit() and name in allowed
 
 
-def _names_a_key_twice(body: bytes) -> bool:
-    """Tell whether an object in the body has the same key twice: two readers could then read two things."""
+def _decoded(body: bytes) -> Any:
+    """Decode a body; None if it is no JSON, and the protocol layer says what is wrong with it.
 
-    def check(pairs: list[tuple[str, Any]]) -> None:
-        if len({key for key, _ in pairs}) != len(pairs):
+    Raises
+    ------
+    _KeyTwice
+        If an object has the same key twice: two readers could then read two things.
+    """
+
+    def check(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
             raise _KeyTwice
+        return found
 
     try:
-        json.loads(body, object_pairs_hook=check)
-    except _KeyTwice:
-        return True
+        return json.loads(body, object_pairs_hook=check)
     except (ValueError, RecursionError):
-        return False  # the protocol layer says what is wrong with it
-    return False
+        return None
 
 
 class _KeyTwice(Exception):

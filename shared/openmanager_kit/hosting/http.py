@@ -14,13 +14,13 @@ import socket
 import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import anyio
 from mcp.server.mcpserver import MCPServer
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
-from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from starlette.applications import Starlette
 
 from openmanager_core.errors import ConfigError
@@ -35,10 +35,13 @@ from openmanager_kit.hosting.guard import (
     Receive,
     Scope,
     Send,
+    is_modern,
     loopback_hosts,
     loopback_origins,
 )
 from openmanager_kit.hosting.leaving import Leaving, on_signals
+from openmanager_kit.hosting.short_posts import Key, ShortPosts
+from openmanager_kit.hosting.shortcut import PlainCall, Shortcut
 from openmanager_kit.plain import Pieces
 from openmanager_kit.profile import HttpSettings
 from openmanager_kit.server import OpenManagerServer
@@ -100,32 +103,41 @@ def endpoint(server: MCPServer[Any], settings: HttpSettings, path: str) -> Starl
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
     manager = server.session_manager
-    manager.asgi_app = _Choice(manager, manager.asgi_app)  # type: ignore[assignment]
+    short = ShortPosts(Shortcut(server)) if isinstance(server, OpenManagerServer) else None
+    manager.asgi_app = _Choice(manager, manager.asgi_app, short)  # type: ignore[assignment]
     return app
 
 
 class _Choice:
     """Answers in plain JSON where nothing is told meanwhile: an event stream needs two tasks more for each call."""
 
-    def __init__(self, manager: StreamableHTTPSessionManager, usual: App) -> None:
+    def __init__(self, manager: StreamableHTTPSessionManager, usual: App, short: ShortPosts | None) -> None:
         self._manager = manager
         self._usual = usual
+        self._short = short
         self._plain: StreamableHTTPSessionManager | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not (scope.get(QUICK) and _is_modern(scope)):
+        if not (scope.get(QUICK) and is_modern(scope)):
             await self._usual(scope, receive, send)
+            return
+        found = self._short.call_of(scope) if self._short is not None else None
+        if found is not None and self._short is not None and self._short.knows(found[0]):
+            await self._short.answer(*found, scope, send)
             return
         if self._plain is None:  # it runs by now, with everything that a request needs
             self._plain = copy.copy(self._manager)
             self._plain.json_response = True
         pieces = Pieces()
         with pieces.wanted():
-            await self._plain._handle_request(scope, receive, _completing(pieces, send))
+            await self._plain._handle_request(scope, receive, _completing(pieces, send, self._learning(found)))
+
+    def _learning(self, found: tuple[Key, PlainCall] | None) -> Callable[[int, bytes], None] | None:
+        return None if found is None or self._short is None else partial(self._short.learn, *found)
 
 
-def _completing(pieces: Pieces, send: Send) -> Send:
-    """Put what was written down before into a reply; it comes as one start and one body."""
+def _completing(pieces: Pieces, send: Send, learn: Callable[[int, bytes], None] | None) -> Send:
+    """Put what was written down before into a reply; it comes as one start and one body, from which is learned."""
     held: list[Message] = []
 
     async def complete(message: Message) -> None:
@@ -138,17 +150,12 @@ def _completing(pieces: Pieces, send: Send) -> Send:
             body = pieces.put_in(body)
             headers = [pair for pair in start["headers"] if pair[0] != b"content-length"]
             start = {**start, "headers": [*headers, (b"content-length", b"%d" % len(body))]}
+        if learn is not None:
+            learn(start["status"], body)
         await send(start)
         await send({**message, "body": body})
 
     return complete
-
-
-def _is_modern(scope: Scope) -> bool:
-    return any(
-        name == b"mcp-protocol-version" and value.decode("latin-1") not in HANDSHAKE_PROTOCOL_VERSIONS
-        for name, value in scope["headers"]
-    )
 
 
 def guarded(

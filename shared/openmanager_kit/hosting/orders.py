@@ -18,6 +18,8 @@ class Orders:
         The profile's name or path, and what was typed for single settings.
     socket, beat
         Descriptors: of the listening socket, and of the pipe that the worker writes a sign of life to.
+    number, workers
+        Of this worker, from 0, and how many there are.
     starts
         How often this worker has been started.
     state_key
@@ -30,6 +32,8 @@ class Orders:
     flags: Mapping[str, Any] = field(default_factory=dict)
     socket: int = -1
     beat: int = -1
+    number: int = 0
+    workers: int = 1
     starts: int = 1
     state_key: str = ""
     shared: str = ""

@@ -20,6 +20,8 @@ from mcp.server.mcpserver import MCPServer
 
 from openmanager_kit.hosting.leaving import Leaving, on_signals
 from openmanager_kit.hosting.pipes import PipeReader, PipeWriter
+from openmanager_kit.hosting.short_lines import ShortLines
+from openmanager_kit.hosting.shortcut import Shortcut
 from openmanager_kit.hosting.wire import LONGEST_LINE, Incoming, Outgoing
 from openmanager_kit.server import OpenManagerServer
 
@@ -41,13 +43,18 @@ async def _serve(server: MCPServer[Any], fd_in: int, fd_out: int, leaving: Leavi
     reader = PipeReader(fd_in)
     writer = PipeWriter(fd_out, reader.end)
     outgoing = Outgoing(writer)
-    incoming = Incoming(reader, outgoing, leaving.begin, longest_line)
+    short = None
     if isinstance(server, OpenManagerServer):
-        server.room = outgoing.room
+        server.turns.room = outgoing.room
+        short = ShortLines(Shortcut(server), outgoing)
+        outgoing.witness = short.learns
+    incoming = Incoming(reader, outgoing, leaving.begin, longest_line, short)
     lowlevel = server._lowlevel_server
     with anyio.CancelScope() as scope, on_signals(leaving, scope.cancel):
         await lowlevel.run(incoming, outgoing, lowlevel.create_initialization_options())
     with anyio.move_on_after(_DRAIN_S):
+        if short is not None:
+            await short.end()
         await writer.drain()
     writer.close()
     reader.end()

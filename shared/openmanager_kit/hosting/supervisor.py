@@ -121,7 +121,10 @@ class Supervisor:
     def _start(self, worker: _Worker, folder: str) -> None:
         beat_r, beat_w = os.pipe()
         worker.starts += 1
-        orders = replace(self.orders, socket=self.sock.fileno(), beat=beat_w, starts=worker.starts)
+        orders = replace(
+            self.orders, socket=self.sock.fileno(), beat=beat_w, starts=worker.starts, number=worker.number,
+            workers=self.workers,
+        )  # fmt: skip
         worker.process = subprocess.Popen(
             [sys.executable, "-m", "openmanager_kit.hosting.worker"],
             stdin=subprocess.PIPE,

@@ -7,10 +7,10 @@ import json
 import logging
 import secrets
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import anyio
 import mcp_types as types
@@ -54,12 +54,16 @@ class Outgoing(_Stream):
         self._open: set[tuple[type, int | str]] = set()
         self._settled = anyio.Event()
         self._line = anyio.Lock(fast_acquire=True)
+        self.witness: Callable[[types.JSONRPCMessage], None] | None = None
+        """Sees every message that is sent."""
         self._promised = 0  # characters of long texts whose turn has not come
         self._fewer = anyio.Event()
 
     async def send(self, item: SessionMessage, /) -> None:
         """Write one message."""
         message = item.message
+        if self.witness is not None:
+            self.witness(message)
         pieces = _pieces(message)
         promised = sum(map(len, _long_texts(message)))
         self._promised += promised
@@ -87,6 +91,15 @@ class Outgoing(_Stream):
                 while ready:  # who is cancelled here must not leave half a line
                     self._writer.put(ready.pop())
 
+    async def line(self, data: bytes) -> None:
+        """Write a whole line that is ready."""
+        if self._line.locked():
+            async with self._line:
+                self._writer.put(data)
+        else:
+            self._writer.put(data)
+        await self._writer.keep_up()
+
     async def room(self) -> None:
         """Wait while so much is unwritten that more answers would only pile up in memory."""
         while self._promised > _FULL and not self._writer.broken:
@@ -98,9 +111,12 @@ class Outgoing(_Stream):
     async def refuse(self, code: int, text: str, request_id: int | str | None = None) -> None:
         """Answer something that is not a message."""
         reply = {"jsonrpc": "2.0", "id": request_id, "error": {"code": code, "message": text}}
-        async with self._line:
-            self._writer.put(json.dumps(reply, separators=(",", ":")).encode() + b"\n")
-            await self._writer.keep_up()
+        await self.line(json.dumps(reply, separators=(",", ":")).encode() + b"\n")
+
+    @property
+    def unanswered(self) -> int:
+        """How many requests want an answer."""
+        return len(self._open)
 
     def expect(self, request_id: int | str) -> None:
         """Remember that this request wants an answer."""
@@ -121,10 +137,34 @@ class Outgoing(_Stream):
                 await self._settled.wait()
 
 
+class Short(Protocol):
+    """Who may answer a line before it becomes a message of the SDK; see `short_lines`."""
+
+    def take(self, line: bytes) -> bool:
+        """Answer a line, or leave it."""
+        ...
+
+    def hears(self, request: types.JSONRPCRequest) -> None:
+        """See a request that was left."""
+        ...
+
+    def cancel(self, request_id: object) -> None:
+        """See that an answer is not wanted any more."""
+        ...
+
+
 class Incoming(_Stream):
     """Reads messages; answers what is none. After the end of input it waits briefly for open requests."""
 
-    def __init__(self, reader: PipeReader, outgoing: Outgoing, on_end: Any, longest_line: int = LONGEST_LINE) -> None:
+    def __init__(
+        self,
+        reader: PipeReader,
+        outgoing: Outgoing,
+        on_end: Any,
+        longest_line: int = LONGEST_LINE,
+        short: Short | None = None,
+    ) -> None:
+        self._short = short
         self._reader = reader
         self._outgoing = outgoing
         self._on_end = on_end
@@ -171,7 +211,7 @@ class Incoming(_Stream):
                 types.INVALID_REQUEST, f"message longer than {self._longest_line} bytes was thrown away"
             )
             return
-        if not line.strip():
+        if not line.strip() or (self._short is not None and self._short.take(line)):
             return
         try:
             message = types.jsonrpc_message_adapter.validate_json(line, by_name=False)
@@ -182,13 +222,18 @@ class Incoming(_Stream):
             case types.JSONRPCRequest():
                 if message.method not in _ENDLESS:
                     self._outgoing.expect(message.id)
+                if self._short is not None:
+                    self._short.hears(message)
             case types.JSONRPCNotification():
                 # An id that is neither text nor a whole number makes a request look like a notification.
                 if b'"id"' in line and "id" in from_json(line):
                     await self._outgoing.refuse(types.INVALID_REQUEST, "Invalid request: id must be text or an integer")
                     return
                 if message.method == "notifications/cancelled":
-                    self._outgoing.settle((message.params or {}).get("requestId"))
+                    unwanted = (message.params or {}).get("requestId")
+                    self._outgoing.settle(unwanted)
+                    if self._short is not None:
+                        self._short.cancel(unwanted)
         self._ready.append(SessionMessage(message))
 
     async def _refuse(self, line: bytes, exc: ValidationError) -> None:

@@ -40,6 +40,7 @@ def _serve(orders: Orders) -> int:
 
     from openmanager_kit import logs
     from openmanager_kit.access.assembly import access_of
+    from openmanager_kit.access.crew import Crew
     from openmanager_kit.backups.holding import hold
     from openmanager_kit.hosting.http import run_app
     from openmanager_kit.hosting.leaving import Leaving
@@ -50,9 +51,11 @@ def _serve(orders: Orders) -> int:
 
     profile = load_profile(orders.config, orders.flags, os.environ)
     logs.configure(profile.log_level)
-    gateway = build_gateway(profile, bytes.fromhex(orders.state_key), Path(orders.shared) if orders.shared else None)
+    shared = Path(orders.shared) if orders.shared else None
+    crew = Crew(shared, orders.number, orders.workers) if shared is not None and orders.workers > 1 else None
+    gateway = build_gateway(profile, bytes.fromhex(orders.state_key), shared)
     hold(profile.home)
-    app = service_app(gateway, profile.http, access_of(profile, os.environ), Metrics(orders.starts))
+    app = service_app(gateway, profile.http, access_of(profile, os.environ, crew), Metrics(orders.starts))
     sock = socket.socket(fileno=orders.socket)
     leaving = Leaving()
     threading.Thread(target=_watch_supervisor, daemon=True).start()

@@ -6,6 +6,24 @@ from openmanager_kit.wording.ko_help import HELP
 
 KOREAN: dict[str, str] = {
     **HELP,
+    # complaints of the argument parser
+    "{prog}: error: {message}": "{prog}: 오류: {message}",
+    "argument {name}: {complaint}": "{name} 인자: {complaint}",
+    "the following arguments are required: {names}": "다음 인자가 필요합니다: {names}",
+    "one of the arguments {names} is required": "다음 인자 가운데 하나가 필요합니다: {names}",
+    "unrecognized arguments: {words}": "알 수 없는 인자입니다: {words}",
+    "ambiguous option: {option} could match {matches}":
+        "어느 옵션인지 분명하지 않습니다: {option} (가능한 옵션: {matches})",
+    "invalid choice: {value} (choose from {choices})": "고를 수 없는 값입니다: {value} (가능한 값: {choices})",
+    "invalid int value: {value}": "정수가 아닙니다: {value}",
+    "invalid float value: {value}": "숫자가 아닙니다: {value}",
+    "invalid {kind} value: {value}": "올바른 값({kind})이 아닙니다: {value}",
+    "not allowed with argument {name}": "다음 인자와 함께 쓸 수 없습니다: {name}",
+    "ignored explicit argument {value}": "값을 받지 않는 인자입니다. 주어진 값: {value}",
+    "expected one argument": "값 하나가 필요합니다",
+    "expected at most one argument": "값은 하나까지만 쓸 수 있습니다",
+    "expected at least one argument": "값이 하나 이상 필요합니다",
+    "expected {count} arguments": "값이 {count}개 필요합니다",
     # install, uninstall, restore, client-config
     "added": "추가",
     "changed": "변경",

@@ -71,6 +71,8 @@ HELP: dict[str, str] = {
     "serve over standard input and output": "표준 입출력으로 제공",
     "where the service listens (default: {url})": "서비스 주소 (기본값: {url})",
     "variable that holds the bearer token": "bearer 토큰이 들어 있는 변수",
+    "certificates (PEM) to trust beside the system's; SSL_CERT_FILE names a file to trust in their place":
+        "시스템의 인증서에 더해 신뢰할 인증서(PEM). SSL_CERT_FILE은 그 대신 신뢰할 파일",
     "print what the service said": "서비스가 답한 그대로 출력",
     "address to listen on (default: the profile's, else 127.0.0.1)":
         "수신할 주소 (기본값: 프로파일의 값, 없으면 127.0.0.1)",

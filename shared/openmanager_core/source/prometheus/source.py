@@ -16,6 +16,7 @@ from openmanager_core.fleet import Change, Fleet
 from openmanager_core.job import checkpoint, offload
 from openmanager_core.panel import Panel, Window
 from openmanager_core.resilience import Breaker
+from openmanager_core.screening import UNUSUAL_SIGMA
 from openmanager_core.source._together import together
 from openmanager_core.source.base import Ranking, SourceStatus, Suspect
 from openmanager_core.source.prometheus import history, mapping, roster
@@ -26,7 +27,7 @@ from openmanager_core.source.prometheus.engine import Engine
 from openmanager_core.source.prometheus.promql import duration
 from openmanager_core.source.prometheus.ranking import DRIFTING, Screen
 from openmanager_core.source.prometheus.transport import Transport
-from openmanager_core.source.screened import rankable, recent_instants, require_span, strongest
+from openmanager_core.source.screened import Progress, rankable, recent_instants, require_span, strongest
 from openmanager_core.source.settings import SourceSettings
 
 STALE_S = 60.0
@@ -130,8 +131,12 @@ class PrometheusSource:
             raise InvalidRequest("hosts must name at least one server, or be left out")
         recent_instants(window)  # refuses a window too short to rank before anything is asked
 
+        seen = Progress(len(names))
+
         async def one(name: str) -> tuple[dict[str, float], int]:
-            return await self._screen(name, window, k, hosts)
+            best, count = await self._screen(name, window, k, hosts)
+            seen.add(count, sum(score >= UNUSUAL_SIGMA for score in best.values()))
+            return best, count
 
         answers = await together([partial(one, name) for name in names])
         suspects = [

@@ -1,0 +1,118 @@
+"""The short way over standard input and output: beside the SDK's loop, on the same pipes.
+
+It is open only while the SDK has no request of its own in work, so that no call overtakes an earlier one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping
+
+import mcp_types as types
+from mcp.shared.dispatcher import coerce_request_id
+from mcp.shared.message import SessionMessage
+from pydantic_core import from_json
+
+from openmanager_kit.hosting.shortcut import METHOD, PlainCall, RequestId, Shortcut, names_version, plain_call
+from openmanager_kit.hosting.wire import Outgoing
+
+_LONGEST_LINE = 256 * 1024
+_MOST_ENVELOPES = 16
+_HINT = b'"tools/call"'
+_HANDSHAKE = "initialize"
+
+
+class ShortLines:
+    """Takes calls off the wire before the SDK sees them, once it has seen what is common to them.
+
+    Parameters
+    ----------
+    shortcut
+        The short way to the tools.
+    outgoing
+        Where replies go, of the SDK too.
+    """
+
+    def __init__(self, shortcut: Shortcut, outgoing: Outgoing) -> None:
+        self._shortcut = shortcut
+        self._outgoing = outgoing
+        self._versions: OrderedDict[str, str] = OrderedDict()
+        self._asked: dict[RequestId, str | None] = {}
+        self._running: dict[RequestId, asyncio.Task[None]] = {}
+
+    def take(self, line: bytes) -> bool:
+        """Answer a line if it may go the short way; otherwise it is the SDK's."""
+        if not self._versions or _HINT not in line or len(line) > _LONGEST_LINE:
+            return False
+        if self._outgoing.unanswered > len(self._running):
+            return False
+        try:
+            call = plain_call(from_json(line))
+        except ValueError:
+            return False
+        if call is None or not self._shortcut.leads_to(call.name):
+            return False
+        version = self._versions.get(call.envelope)
+        key = coerce_request_id(call.id)
+        if version is None or key in self._running:
+            return False
+        self._outgoing.expect(call.id)
+        self._running[key] = asyncio.get_running_loop().create_task(self._answer(key, call, version))
+        return True
+
+    def hears(self, request: types.JSONRPCRequest) -> None:
+        """Note what the SDK is asked, to learn from how it answers."""
+        if request.method == _HANDSHAKE:
+            self._asked[request.id] = None
+        elif request.method == METHOD and isinstance(request.params, Mapping):
+            call = plain_call({"jsonrpc": "2.0", "id": request.id, "method": METHOD, "params": request.params})
+            if call is not None and call.envelope and call.envelope not in self._versions:
+                self._asked[request.id] = f"{call.version} {call.envelope}"
+
+    def learns(self, message: types.JSONRPCMessage) -> None:
+        """See how the SDK answers; an envelope that it took once is taken for good."""
+        if not isinstance(message, (types.JSONRPCResponse, types.JSONRPCError)) or message.id not in self._asked:
+            return
+        asked = self._asked.pop(message.id)
+        if isinstance(message, types.JSONRPCError):
+            return
+        if asked is None:
+            version, envelope = names_version(message.result), ""
+        else:
+            version, _, envelope = asked.partition(" ")
+        if version:
+            self._versions[envelope] = version
+            while len(self._versions) > _MOST_ENVELOPES:
+                self._versions.popitem(last=False)
+
+    def cancel(self, request_id: object) -> None:
+        """Stop a call whose client does not want it any more; it gets no answer."""
+        if isinstance(request_id, (int, str)):
+            task = self._running.get(coerce_request_id(request_id))
+            if task is not None:
+                task.cancel()
+
+    async def end(self) -> None:
+        """Stop every call; who still waits is told."""
+        waiting = list(self._running.items())
+        for key, task in waiting:
+            task.cancel()
+            await self._outgoing.refuse(types.CONNECTION_CLOSED, "Connection closed", key)
+
+    async def _answer(self, key: RequestId, call: PlainCall, version: str) -> None:
+        try:
+            result = await self._shortcut.call(call, version)
+            if isinstance(result, types.ErrorData):
+                error = types.JSONRPCError(jsonrpc="2.0", id=call.id, error=result)
+                await self._outgoing.send(SessionMessage(error))
+                return
+            line = self._shortcut.written(call, version, result)
+            if line is not None:
+                await self._outgoing.line(line + b"\n")
+                return
+            shaped = self._shortcut.shaped(version, result)
+            await self._outgoing.send(SessionMessage(types.JSONRPCResponse(jsonrpc="2.0", id=call.id, result=shaped)))
+        finally:
+            del self._running[key]
+            self._outgoing.settle(call.id)

@@ -1,0 +1,128 @@
+"""Facts become sentences in two languages: the same codes, the same figures, particles by sound."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from naive_ledger import finding
+
+from openmanager_core import facts
+from openmanager_core.facts import Fact, fact
+from openmanager_core.findings import Cause
+from openmanager_core.storage.rows import causes_doc, finding_doc, read_causes, read_finding
+from openmanager_core.wording import en, ko, said
+from openmanager_core.wording.particles import final, with_particle
+
+PAIRS = ("은/는", "이/가", "을/를", "과/와", "으로/로")
+# every syllable that a digit is read as, and the particles behind it, written out by hand
+READ = {
+    "0": ("은", "이", "을", "과", "으로"), "1": ("은", "이", "을", "과", "로"), "2": ("는", "가", "를", "와", "로"),
+    "3": ("은", "이", "을", "과", "으로"), "4": ("는", "가", "를", "와", "로"), "5": ("는", "가", "를", "와", "로"),
+    "6": ("은", "이", "을", "과", "으로"), "7": ("은", "이", "을", "과", "로"), "8": ("은", "이", "을", "과", "로"),
+    "9": ("는", "가", "를", "와", "로"),
+}  # fmt: skip
+
+
+def test_both_languages_have_the_same_sentences_and_the_same_words() -> None:
+    assert en.SENTENCES.keys() == ko.SENTENCES.keys()
+    assert en.KINDS.keys() == ko.KINDS.keys()
+    assert en.QUANTITIES.keys() == ko.QUANTITIES.keys()
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("서버", "서버가"), ("사용률", "사용률이"), ("web", "web이"), ("api", "api가"), ("cache", "cache가"),
+        ("queue", "queue가"), ("CPU", "CPU가"), ("DNS", "DNS가"), ("VM", "VM이"), ("SSL", "SSL이"), ("url", "url이"),
+        ("web-us-east-1-001", "web-us-east-1-001이"), ("db-02", "db-02가"), ('"web-01"', '"web-01"이'),
+        ("0.35 s", "0.35 s가"), ("12 ms", "12 ms가"), ("93 %", "93 %가"), ("3.2 MB/s", "3.2 MB/s가"), ("5분", "5분이"),
+        ("1/s", "1/s가"), ("disk", "disk가"), ("latency_p95_s", "latency_p95_s가"), ("node (3)", "node (3)이"),
+        ("cluster", "cluster가"), ("json", "json이"), ("사용률(평균)", "사용률(평균)이"),
+        ("데이터베이스", "데이터베이스가"),
+    ],
+)  # fmt: skip
+def test_a_particle_follows_the_sound_of_names_units_and_figures(word: str, expected: str) -> None:
+    assert with_particle(word, "이/가") == expected
+
+
+@given(st.from_regex(r"[a-z가-힣 -]{0,8}-?[0-9]{1,6}(\.[0-9]{1,4})?", fullmatch=True))
+def test_a_particle_behind_digits_is_that_of_the_last_digit_as_it_is_read(word: str) -> None:
+    for pair, particle in zip(PAIRS, READ[word[-1]], strict=True):
+        assert with_particle(word, pair) == word + particle
+
+
+@given(st.characters(min_codepoint=0xAC00, max_codepoint=0xD7A3), st.sampled_from(["", ")", '"', "'", "]", "”", "*"]))
+def test_a_particle_behind_hangul_is_told_by_the_final_consonant_whatever_marks_follow(
+    syllable: str, mark: str
+) -> None:
+    last = (ord(syllable) - 0xAC00) % 28
+    assert final(syllable + mark) == ("" if not last else "ㄹ" if last == 8 else "x")
+    word = f"{syllable}{mark}"
+    assert with_particle(word, "은/는") == word + ("은" if last else "는")
+    assert with_particle(word, "으로/로") == word + ("로" if last in (0, 8) else "으로")
+
+
+@given(st.text(max_size=30), st.sampled_from(PAIRS))
+def test_any_text_gets_exactly_one_of_the_two_particles_and_stays_as_it_is(text: str, pair: str) -> None:
+    got = with_particle(text, pair)  # type: ignore[arg-type]
+    assert got.startswith(text)
+    assert got.removeprefix(text) in pair.split("/")
+
+
+_LEAVES = st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20)
+_FACTS = st.recursive(
+    st.builds(lambda d: fact("x", **d), st.dictionaries(st.from_regex("[a-z]{1,5}", fullmatch=True), _LEAVES)),
+    lambda inner: st.builds(lambda a, b: fact("y", one=a, parts=tuple(b)), inner, st.lists(inner, max_size=3)),
+    max_leaves=6,
+)
+
+
+@given(_FACTS)
+def test_a_fact_survives_the_way_through_json(what: Fact) -> None:
+    assert facts.read(json.loads(json.dumps(what.as_data()))) == what
+
+
+def test_the_ledger_keeps_facts_and_reads_what_older_versions_kept_without_them() -> None:
+    one = finding()
+    assert read_finding(finding_doc(one)) == one
+    why = fact("evidence.errors", now=0.2, was=0.01, start_s=1e9, count=1, worst="a")
+    change = fact("change", kind="deployment", target="web", at_s=1e9, description="v2")
+    made = Cause(
+        "web", "cluster", "errors", "errors_per_s", 1.0, 0.5, 1e9, (), (said(why),), said(change), (why,), change
+    )
+    assert read_causes(causes_doc([made])) == (made,)
+    assert read_causes(causes_doc([made]))[0].evidence_in("ko") == (said(why, "ko"),)
+
+    old = json.loads(causes_doc([made]))
+    for name in ("facts", "change_fact"):
+        del old[0][name]
+    (read,) = read_causes(json.dumps(old))
+    assert read.evidence_in("ko") == made.evidence
+    assert read.change_in("ko") == made.change
+    doc = json.loads(finding_doc(one))
+    del doc["evidence"]["how"]
+    kept = read_finding(json.dumps(doc))
+    assert kept.evidence.method_in("ko") == one.evidence.method
+    assert re.search("[가-힣]", said(kept.fact, "ko"))
+
+
+@given(
+    st.sampled_from([k for k in en.SENTENCES if k.startswith("finding.")]),
+    st.floats(-1e6, 1e6),
+    st.floats(-1e6, 1e6),
+    st.booleans(),
+    st.none() | st.floats(1.7e9, 1.8e9),
+)
+def test_a_finding_has_the_same_figures_in_both_languages(
+    code: str, now: float, was: float, up: bool, end_s: float | None
+) -> None:
+    what = fact(
+        code, metric="cpu_busy_ratio", host="web", unit="ratio", now=now, was=was, sigma=7.25, start_s=1.69e9,
+        end_s=end_s, up=up,
+    )  # fmt: skip
+    number = re.compile(r"-?[\d.,]*\d(?:e[+-]\d+)?")
+    assert sorted(number.findall(said(what, "en"))) == sorted(number.findall(said(what, "ko")))

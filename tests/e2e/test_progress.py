@@ -1,0 +1,66 @@
+"""Long analyses tell over real stdio, to the SDK's client, which step they are at and what was found so far."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import served
+from fleet_client import ask, text_of
+from mcp.client import Client
+
+SERVERS = 6000
+COUNT = r"[\d,]+"
+STEPS = (
+    rf"screening: {COUNT} metrics of {COUNT} servers, {COUNT} changes known",
+    rf"screening: {COUNT} of {COUNT} servers, {COUNT} unusual so far",
+    rf"reading: {COUNT} of {COUNT} metrics, {COUNT} readings so far",
+    rf"screening: {COUNT} of {COUNT} metrics, {COUNT} unusual series so far",
+    rf"scoring health: {COUNT} of {COUNT} series are unusual",
+    rf"health: ({COUNT} [a-z]+(, )?)+; now the suspects",
+    rf"examining [a-z0-9_]+ of {COUNT} servers, group {COUNT} of {COUNT}, {COUNT} findings so far",
+    rf"ranking causes of {COUNT} findings",
+    rf"recording: {COUNT} findings, {COUNT} candidate causes",
+    rf"recommending for {COUNT} causes and {COUNT} findings",
+    rf"correlating: {COUNT} of {COUNT} series, {COUNT} reach \|r\| 0\.5 so far",
+    rf"correlating: {COUNT} of {COUNT} series with all others, {COUNT} pairs reach \|r\| 0\.5 so far",
+    rf"testing {COUNT} of {COUNT} pairs for significance",
+    rf"patterns of [a-z0-9_]+: {COUNT} of {COUNT} series, {COUNT} found so far",
+    rf"capacity: {COUNT} of {COUNT} clusters, {COUNT} resources reach their limit so far",
+    rf"comparing: {COUNT} of {COUNT} metrics, {COUNT} of {COUNT} series changed so far",
+    r"(understood as|[a-z_]+: (started|.+)).*",
+)
+CALLS: dict[str, tuple[dict[str, Any], str]] = {
+    "fleet_overview": ({}, "reading: "),
+    "find_anomalies": ({"start": "now-2h"}, "reading: "),
+    "find_root_cause": ({"start": "now-90m"}, "reading: "),
+    "find_patterns": ({"cluster": "web-production-us-east-1"}, "patterns of cpu_busy_ratio: "),
+    "correlate_metrics": ({"metric": "cpu_busy_ratio", "server": "SERVER", "max_lag": "20m"}, "correlating: "),
+    "capacity_outlook": ({}, "capacity: "),
+    "ask_fleet": ({"question": "how is the fleet doing over the last 3 hours?"}, "reading: "),
+}
+
+
+@pytest.mark.anyio
+async def test_long_analyses_name_their_step_and_what_was_found_so_far(tmp_path: Path) -> None:
+    wire = served.over_stdio(tmp_path, "--servers", str(SERVERS), "--scenario", "incident")
+    async with Client(wire) as client:
+        server = (await ask(client, "list_servers", type="web", limit=1))["servers"][0]["id"]
+        for tool, (asked, wanted) in CALLS.items():
+            arguments = {name: server if value == "SERVER" else value for name, value in asked.items()}
+            heard: list[tuple[float, float | None, str]] = []
+
+            async def hear(done: float, total: float | None, note: str | None, to: Any = heard) -> None:
+                to.append((done, total, note or ""))
+
+            result = await client.call_tool(tool, arguments, progress_callback=hear)
+            assert not result.is_error, (tool, text_of(result))
+            notes = [note for _, _, note in heard]
+            assert len(notes) >= 2, (tool, notes)
+            assert all(total == 1.0 and 0 <= done <= 1 for done, total, _ in heard), (tool, heard)
+            assert [done for done, _, _ in heard] == sorted({done for done, _, _ in heard}), tool
+            for note in notes:
+                assert any(re.fullmatch(step, note) for step in STEPS), (tool, note)
+            assert any(note.startswith(wanted) for note in notes), (tool, notes)
