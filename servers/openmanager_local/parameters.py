@@ -20,14 +20,14 @@ def this_analyst(ctx: Context) -> Analyst:
 
 
 Bench = Annotated[Analyst, Resolve(this_analyst)]
-Start = Annotated[str, Field(description="now-1h, ISO or Unix s")]
+Start = Annotated[str, Field(description="now-1h, ISO, Unix s")]
 End = Annotated[str, Field(description="Like start")]
 Metrics = Annotated[list[str], Field(description="Metric names; empty: all", max_length=30)]
 MetricName = Annotated[str, Field(description="From list_metrics")]
 Servers = Annotated[list[str], Field(description="Server ids; empty: all", max_length=500)]
 ServerName = Annotated[str, Field(description="Server id")]
 Cluster = Annotated[str, Field(description="Cluster id; empty: all")]
-TypeName = Annotated[str, Field(description="web, api, database, cache or queue; empty: all")]
+TypeName = Annotated[str, Field(description="web, api, database, cache, queue; empty: all")]
 Limit = Annotated[int, Field(ge=1, le=500, description="Most rows")]
 Cursor = Annotated[str, Field(description="next_cursor")]
 MaxChars = Annotated[int, Field(ge=1000, le=200_000, description="Longest answer")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -62,25 +63,96 @@ RANGES = {
     "latency_p95_s": (0, 60),
     "queue_depth_messages": (0, 1e6),
 }
+"""What hurts when it is high, as far as it can go. Further: a low hit ratio, and a clock off to either side."""
+DERIVED = {
+    "error_ratio": "errors_per_s",
+    "latency_vs_peers": "latency_p95_s",
+    "latency_vs_usual": "latency_p95_s",
+    "backlog_s": "queue_depth_messages",
+}
+USUAL = {"latency_p95_s": latest()["latency_p95_s"]}
+ALL_AT_ONCE = st.fixed_dictionaries({n: st.floats(*r) for n, r in RANGES.items()})
+OTHERS = st.one_of(
+    st.just({}),
+    st.tuples(st.sampled_from(sorted(RANGES)), st.floats(0, 1)).map(lambda o: {o[0]: o[1] * RANGES[o[0]][1]}),
+)
+"""One other metric at most: where much is bad, the score is 0 whatever the rest does."""
+SECONDS = st.floats(-3, 1).map(lambda power: 10.0**power)
 
 
-@given(st.sampled_from(sorted(RANGES)), st.data(), st.fixed_dictionaries({n: st.floats(*r) for n, r in RANGES.items()}))
-def test_a_worse_value_never_raises_the_score(name, data, others) -> None:
+def test_every_rule_is_tried_with_worse_values_below() -> None:
+    judged = {DERIVED.get(name, name) for name in RULES}
+    assert judged == {*RANGES, "cache_hit_ratio", "clock_offset_s"}
+
+
+@given(st.sampled_from(sorted(RANGES)), st.data(), OTHERS, st.sampled_from([None, USUAL]))
+def test_a_worse_value_never_raises_the_score(name, data, others, usual) -> None:
     low, high = RANGES[name]
-    better, worse = sorted([data.draw(st.floats(low, high)), data.draw(st.floats(low, high))])
-    first = server_health(latest(**{**others, name: better}), FLEET)
-    second = server_health(latest(**{**others, name: worse}), FLEET)
+    near = st.floats(0, 1).map(lambda u: low + (high - low) * u**4)  # most rules end where the range begins
+    better, worse = sorted(data.draw(st.one_of(near, st.floats(low, high))) for _ in range(2))
+    first = server_health(latest(**{**others, name: better}), FLEET, usual=usual)
+    second = server_health(latest(**{**others, name: worse}), FLEET, usual=usual)
     for host in (HOSTS[0], HOSTS[-1]):
         assert second[host].score <= first[host].score + 1e-9
 
 
-@given(st.floats(0, 1), st.floats(0, 1))
-def test_a_lower_cache_hit_ratio_never_raises_the_score(a, b) -> None:
-    scores = [server_health(latest(cache_hit_ratio=v), FLEET)[HOSTS[20]].score for v in sorted([a, b])]
-    assert scores[0] <= scores[1] + 1e-9
+@given(st.floats(0, 1), st.floats(0, 1), OTHERS)
+def test_a_lower_cache_hit_ratio_never_raises_the_score(a, b, others) -> None:
+    low, high = (server_health(latest(**others, cache_hit_ratio=v), FLEET)[HOSTS[20]].score for v in sorted([a, b]))
+    assert low <= high + 1e-9
 
 
-@given(st.fixed_dictionaries({n: st.floats(*r) for n, r in RANGES.items()}))
+@given(st.floats(-30, 30), st.floats(-30, 30), OTHERS)
+def test_a_clock_that_is_further_off_to_either_side_never_raises_the_score(a, b, others) -> None:
+    near, far = (
+        server_health(latest(**others, clock_offset_s=v), FLEET)[HOSTS[0]].score for v in sorted([a, b], key=abs)
+    )
+    assert far <= near + 1e-9
+
+
+@pytest.mark.parametrize("usual", [None, USUAL])
+@pytest.mark.parametrize("name", sorted(RANGES))
+def test_from_best_to_worst_the_score_only_falls(name, usual) -> None:
+    low, high = RANGES[name]
+    path = np.unique(np.concatenate([np.linspace(low, high, 60), high * np.logspace(-5, 0, 60)]))
+    scores = [server_health(latest(**{name: v}), FLEET, usual=usual) for v in path]
+    for host in (HOSTS[0], HOSTS[-1]):
+        assert max(np.diff([health[host].score for health in scores])) <= 1e-9
+    assert scores[-1][HOSTS[-1]].score < scores[0][HOSTS[-1]].score
+
+
+@given(st.lists(SECONDS, min_size=4, max_size=5))
+def test_a_server_that_gets_slower_among_any_peers_never_scores_better(peers) -> None:
+    def score(own: float, usual_s: float) -> float:
+        hosts, at = HOSTS[: len(peers) + 1], np.array([0.0])
+        panel = Panel("latency_p95_s", hosts, at, np.array([own, *peers])[:, None])
+        usual = Panel("latency_p95_s", hosts, at, np.full((len(hosts), 1), usual_s))
+        return server_health({"latency_p95_s": panel}, FLEET, usual={"latency_p95_s": usual})[HOSTS[0]].score
+
+    for usual_s in (0.01, 1.0, 100.0):
+        assert max(np.diff([score(own, usual_s) for own in np.logspace(-3, 1.8, 30)])) <= 1e-9
+
+
+@pytest.mark.parametrize("name", sorted(RULES))
+def test_each_rule_begins_at_no_points_and_only_climbs_to_where_it_hurts_most(name) -> None:
+    rule = RULES[name]
+    points = rule.points if rule.points[-1] > rule.points[0] else rule.points[::-1]
+    assert points[0] == 0
+    assert list(points) == sorted(set(points))
+    assert list(rule.at) == sorted(set(rule.at))
+    assert len(rule.at) == len(rule.points)
+
+
+def test_the_decision_record_states_the_table_as_it_is() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "decisions" / "fleet-health-score.md").read_text("utf-8")
+    stated = {}
+    for name, knots in re.findall(r"^\| `(\w+)` \| .+? \| (.+?) \|$", page, re.MULTILINE):
+        pairs = sorted(tuple(map(float, knot.split(": "))) for knot in knots.split(", "))
+        stated[name] = (tuple(at for at, _ in pairs), tuple(points for _, points in pairs))
+    assert stated == {name: (rule.at, rule.points) for name, rule in RULES.items()}
+
+
+@given(ALL_AT_ONCE)
 def test_every_lost_point_has_a_reason_with_value_and_threshold(values) -> None:
     health = server_health(latest(**values), FLEET)[HOSTS[0]]
     lost = sum(float(re.search(r"\(-([\d.]+)\)$", r).group(1)) for r in health.reasons)
