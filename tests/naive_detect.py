@@ -140,4 +140,8 @@ def together(train, test):
         scores.append(2.0 * far + farther + math.log1p(alone.sum()) + 2.0 * np.log1p(alone).mean())
         contributions.append(alone + 0.01 * (blame + more))
     smooth = [np.mean([np.mean(scores[max(t + 1 - k, 0) : t + 1]) for k in (1, 3, 10, 30)]) for t in range(len(scores))]
-    return smooth, contributions
+    usual = [
+        (sum(contributions[max(t - 1300, 0) : max(t - 300, 0)]) + 1000 - min(max(t - 300, 0), 1000)) / 1000
+        for t in range(len(fresh))
+    ]
+    return smooth, [row / (1.0 + mean) for row, mean in zip(contributions, usual, strict=True)]

@@ -73,7 +73,9 @@ def detect_multi(train: npt.ArrayLike, test: npt.ArrayLike) -> dict[str, Any]:
     wild one. The first counts twice. All is averaged over the newest 1, 3, 10 and 30 rows, because faults last.
 
     Blamed is who departs, since experts name the metrics that are seen to change, and a hundredth as much who has a
-    part in the two distances: value times precision-weighted value.
+    part in the two distances: value times precision-weighted value. The blame is in units of what is usual: 1, which
+    is train's mean of a squared departure, and the mean blame of the rows 300 to 1,300 before. A metric that jumps all
+    the time is no news.
 
     References
     ----------
@@ -108,6 +110,10 @@ def detect_multi(train: npt.ArrayLike, test: npt.ArrayLike) -> dict[str, Any]:
         strange[rows] = _LEVEL_WEIGHT * far + farther + _logarithms(alone.sum(axis=1), alone)
         contributions[rows] = alone + _SHARE * (blame + more)
     contributions[~np.isfinite(fresh)] = 0.0
+    contributions -= 1.0
+    usual_blame = _recent_level(contributions, _sums(contributions)) + 2.0
+    contributions += 1.0
+    contributions /= usual_blame
     smooth = sum((recent_mean(strange, rows) for rows in _SMOOTHING), np.zeros(len(strange))) / len(_SMOOTHING)
     return {"scores": np.maximum(smooth, 0.0).tolist(), "contributions": contributions.tolist()}
 
@@ -127,11 +133,7 @@ def _level_and_scale(known: Array) -> tuple[Array, Array]:
     level = deviation.sum(axis=0) / count
     deviation -= level
     deviation[~seen] = 0.0
-    # Deviations are scaled before they are squared: a reading may be as large as 1e100.
-    reach = np.maximum(deviation.max(axis=0), -deviation.min(axis=0))
-    unit = np.where(reach > 0, reach, 1.0)
-    deviation /= unit
-    spread, size = unit * np.sqrt(np.einsum("rm,rm->m", deviation, deviation) / count), np.abs(level)
+    spread, size = np.sqrt(np.einsum("rm,rm->m", deviation, deviation) / count), np.abs(level)
     return level, np.where(spread > 1e-6 * (size + 1.0), spread, np.maximum(1e-3 * size, 1.0))
 
 
@@ -206,11 +208,12 @@ def _precision(covariance: Array) -> Array:
 
 
 def _recent_level(point: Array, before: Array) -> Array:
-    """Mean of the `_LEVEL_ROWS` rows that ended `_LEVEL_AGE` rows ago; rows before the first count as train's mean."""
-    rows = slice(0, len(point))
-    return np.asarray(
-        (_earlier(before, rows, _LEVEL_AGE) - _earlier(before, rows, _LEVEL_AGE + _LEVEL_ROWS)) / _LEVEL_ROWS
-    )
+    """Mean of the `_LEVEL_ROWS` rows that ended `_LEVEL_AGE` rows ago; rows before the first count as 0."""
+    level = np.zeros(point.shape)
+    level[_LEVEL_AGE:] = before[: max(len(point) - _LEVEL_AGE, 0)]
+    level[_LEVEL_AGE + _LEVEL_ROWS :] -= before[: max(len(point) - _LEVEL_AGE - _LEVEL_ROWS, 0)]
+    level /= _LEVEL_ROWS
+    return level
 
 
 def _distance(vectors: Array, precision: Array, metrics: int) -> tuple[Array, Array]:
