@@ -89,6 +89,18 @@ def test_long_tables_match_the_definition_where_one_block_of_rows_meets_the_next
     np.testing.assert_allclose(answer["contributions"][near], contributions[near], rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.parametrize(("size", "unit"), [(3.0, 1.0), (3.0, 1e-9), (0.0, 1.0), (0.0, 1e9)])
+def test_a_metric_that_never_moved_in_train_is_news_when_it_moves_in_any_unit(size: float, unit: float) -> None:
+    train, test = together(1, 1000), together(2, 300)
+    train[:, 0] = test[:, 0] = size * unit
+    quiet = np.asarray(detect_multi(train, test)["scores"])
+    test[150:160, 0] += 0.5 * unit
+    answer = detect_multi(train, test)
+    assert int(np.argmax(np.asarray(answer["contributions"])[150:160].mean(axis=0))) == 0
+    assert np.asarray(answer["scores"])[150:160].max() > quiet.max()
+    np.testing.assert_allclose(answer["scores"][:150], quiet[:150], rtol=1e-9)
+
+
 def test_neither_a_gap_nor_its_end_is_a_change() -> None:
     train, test = together(1, 2000), together(2, 300)
     test[:, 3] += 20.0

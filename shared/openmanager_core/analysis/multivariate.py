@@ -18,6 +18,8 @@ ROWS_TOGETHER = 2
 
 _RIDGE = 0.01
 _CLIP = 50.0
+_FIRST_MOVE = 10.0
+"""Sigmas of the largest move so far of a metric that never moved in train: there is no other unit for it."""
 _SMOOTHING = (1, 3, 10, 30)
 _LEVEL_ROWS = 1000
 """The recent level is a mean over so many rows, ..."""
@@ -67,7 +69,8 @@ def detect_multi(train: npt.ArrayLike, test: npt.ArrayLike) -> dict[str, Any]:
     - the same distance of the departures: each metric less its means over the 2, the 10 and the 50 rows before;
     - the departures by themselves, each in units of its root mean square in `train`.
 
-    Distances are under the ridge-regularised covariance of `train`, of values standardised and clipped at 50 sigma.
+    Distances are under the ridge-regularised covariance of `train`, of values standardised and clipped at 50 sigma. A
+    metric that never moved in `train` has no sigma: its largest move so far is ten, if over a hundredth of its size.
     Each thing counts by its logarithm and by twice the mean logarithm of what it is metric by metric, of a distance
     what each value differs from its prediction by all the others: a fault of many metrics is worth more than a
     wild one. The first counts twice. All is averaged over the newest 1, 3, 10 and 30 rows, because faults last.
@@ -89,8 +92,8 @@ def detect_multi(train: npt.ArrayLike, test: npt.ArrayLike) -> dict[str, Any]:
         raise InsufficientData(
             f"train must have at least {_FEWEST_ROWS} rows, got {len(known)}", hint="record a longer ordinary stretch"
         )
-    level, scale = _level_and_scale(known)
-    usual, point = _standard(known, level, scale), _standard(fresh, level, scale)
+    level, scale, still = _level_and_scale(known)
+    usual, point = _standard(known, level, scale, still), _standard(fresh, level, scale, still)
     point[:, ~np.isfinite(known).any(axis=0)] = 0.0
     together = _moving(usual)
     spread, leaving = _departing(usual)
@@ -125,8 +128,8 @@ def _table(given: npt.ArrayLike, name: str) -> Array:
     return np.where(np.isfinite(values), np.clip(values, -_LARGEST, _LARGEST), np.nan)
 
 
-def _level_and_scale(known: Array) -> tuple[Array, Array]:
-    """Mean and standard deviation of the readings; a metric that never moves in train is judged by its size."""
+def _level_and_scale(known: Array) -> tuple[Array, Array, npt.NDArray[np.bool_]]:
+    """Mean and standard deviation of the readings, a thousandth of the size where a metric never moves, and where."""
     seen = np.isfinite(known)
     count = np.maximum(np.count_nonzero(seen, axis=0), 1)
     deviation = np.where(seen, known, 0.0)
@@ -134,14 +137,21 @@ def _level_and_scale(known: Array) -> tuple[Array, Array]:
     deviation -= level
     deviation[~seen] = 0.0
     spread, size = np.sqrt(np.einsum("rm,rm->m", deviation, deviation) / count), np.abs(level)
-    return level, np.where(spread > 1e-6 * (size + 1.0), spread, np.maximum(1e-3 * size, 1.0))
+    still = ~(spread > 1e-6 * size)
+    return level, np.where(still, 1e-3 * size, spread), still
 
 
-def _standard(values: Array, level: Array, scale: Array) -> Array:
-    """Standardised and clipped. A missing reading is taken to be the last one, so that a gap is no change; before the
-    first it is taken to be ordinary."""
+def _standard(values: Array, level: Array, scale: Array, still: npt.NDArray[np.bool_]) -> Array:
+    """Standardised and clipped. A metric that was still in train has no spread: its largest move so far is 10 sigma.
+
+    A missing reading is taken to be the last one, so that a gap is no change; before the first one, to be ordinary.
+    """
     out = np.asarray(values - level)
-    out /= scale
+    if still.any():
+        farthest = np.maximum.accumulate(np.abs(np.nan_to_num(out[:, still])), axis=0)
+        unit = np.maximum(scale[still], farthest / _FIRST_MOVE)
+        out[:, still] /= np.where(unit > 0, unit, 1.0)
+    out /= np.where(still, 1.0, scale)
     np.clip(out, -_CLIP, _CLIP, out=out)
     missing = np.isnan(out)
     if missing.any():
