@@ -90,16 +90,58 @@ def benjamini_hochberg(p):
     return np.array([min(min(1.0, ordered[k] * n / (k + 1)) for k in range(n) if ordered[k] >= value) for value in p])
 
 
-def squared_distance(train, row_and_two_before, ridge=0.01):
-    """Mahalanobis distance of three standardised rows side by side."""
+def squared_distance(train, point, ridge=0.01):
+    """Mahalanobis distance of standardised values side by side."""
     covariance = train.T @ train / len(train) + ridge * np.eye(train.shape[1])
-    return float(row_and_two_before @ np.linalg.solve(covariance, row_and_two_before))
+    return float(point @ np.linalg.solve(covariance, point))
 
 
-def distance_from_prediction(train, row_and_two_before, at, ridge=0.01):
+def distance_from_prediction(train, point, at, ridge=0.01):
     """Squared distance of one value from its regression on all the others, in its residual variance."""
     covariance = train.T @ train / len(train) + ridge * np.eye(train.shape[1])
     rest = np.delete(np.arange(len(covariance)), at)
     weights = np.linalg.solve(covariance[np.ix_(rest, rest)], covariance[rest, at])
     variance = covariance[at, at] - covariance[at, rest] @ weights
-    return float((row_and_two_before[at] - weights @ row_and_two_before[rest]) ** 2 / variance)
+    return float((point[at] - weights @ point[rest]) ** 2 / variance)
+
+
+def together(train, test):
+    """Scores and contributions of `detect_multi`, one row at a time; no reading may be missing."""
+    metrics = train.shape[1]
+    level, scale = train.mean(axis=0), train.std(axis=0)
+    known, fresh = (train - level) / scale, np.clip((test - level) / scale, -50.0, 50.0)
+
+    def two_rows(table, t):
+        return np.concatenate((table[t], table[max(t - 1, 0)]))
+
+    def departures(table, t):
+        if t == 0:
+            return np.zeros(3 * metrics)
+        return np.concatenate([table[t] - table[max(t - count, 0) : t].mean(axis=0) for count in (2, 10, 50)])
+
+    def strange(reference, point):
+        each = np.zeros(metrics)
+        for at in range(len(point)):
+            each[at % metrics] += distance_from_prediction(reference, point, at)
+        covariance = reference.T @ reference / len(reference) + 0.01 * np.eye(len(point))
+        part = (point * np.linalg.solve(covariance, point)).reshape(-1, metrics).sum(axis=0)
+        return math.log1p(squared_distance(reference, point)) + 2.0 * np.log1p(each).mean(), np.abs(part)
+
+    pairs = np.array([two_rows(known, t) for t in range(len(known))])
+    left = np.array([departures(known, t) for t in range(len(known))])
+    spread = np.sqrt((left**2).mean(axis=0))
+    above = np.array([row - sum(fresh[max(t - 1300, 0) : max(t - 300, 0)]) / 1000 for t, row in enumerate(fresh)])
+    scores, contributions = [], []
+    for t in range(len(fresh)):
+        far, blame = strange(pairs, two_rows(above, t))
+        point = np.clip(departures(fresh, t) / spread, -50.0, 50.0)
+        farther, more = strange(left / spread, point)
+        alone = (point**2).reshape(3, metrics).mean(axis=0)
+        scores.append(2.0 * far + farther + math.log1p(alone.sum()) + 2.0 * np.log1p(alone).mean())
+        contributions.append(alone + 0.01 * (blame + more))
+    smooth = [np.mean([np.mean(scores[max(t + 1 - k, 0) : t + 1]) for k in (1, 3, 10, 30)]) for t in range(len(scores))]
+    usual = [
+        (sum(contributions[max(t - 1300, 0) : max(t - 300, 0)]) + 1000 - min(max(t - 300, 0), 1000)) / 1000
+        for t in range(len(fresh))
+    ]
+    return smooth, [row / (1.0 + mean) for row, mean in zip(contributions, usual, strict=True)]

@@ -50,8 +50,8 @@ def test_real_series_are_paged_for_as_well_as_before(
 def test_strange_machines_are_found_and_the_right_metrics_blamed(bench: dict[str, ModuleType]) -> None:
     grades = [bench["multi"].grade(bench["data"].Machine("made", str(seed), *made.machine(seed))) for seed in range(4)]
     surface, hit_rate = bench["multi"].means(grades)
-    assert surface >= 0.95
-    assert hit_rate >= 0.85
+    assert surface >= 0.93
+    assert hit_rate >= 0.9
 
 
 def test_the_cause_of_an_incident_is_named_first_and_none_where_nothing_is_wrong() -> None:
