@@ -78,3 +78,11 @@ def weighted_median(values: list[float], weights: list[float]) -> float:
         mids.append((at + w / 2) / total)
         at += w
     return float(np.interp(0.5, mids, [v for v, _ in rows]))
+
+
+def standard_ranks(x: list[float]) -> list[float]:
+    """Mean ranks, less their mean, over their standard deviation; zeros if all are equal."""
+    ranks = [sum(v < own for v in x) + (sum(v == own for v in x) - 1) / 2 for own in x]
+    away = [r - (len(x) - 1) / 2 for r in ranks]
+    spread = math.sqrt(sum(a * a for a in away) / len(x))
+    return [a / spread if spread > 0 else 0.0 for a in away]
