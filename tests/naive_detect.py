@@ -145,3 +145,32 @@ def together(train, test):
         for t in range(len(fresh))
     ]
     return smooth, [row / (1.0 + mean) for row, mean in zip(contributions, usual, strict=True)]
+
+
+def memory(x):
+    """Autocovariances with the variance of the mean put back, summed to the first not above 0, in four rounds."""
+    n, mean = len(x), sum(x) / len(x)
+    away = [v - mean for v in x]
+    cov = [sum(away[t] * away[t + j] for t in range(n - j)) / n for j in range(n)]
+    of_mean = 0.0
+    for _ in range(4):
+        total, width = cov[0], 1.0
+        for j in range(1, n):
+            if cov[j] + of_mean <= 0 or j > n // 2:
+                break
+            total += 2 * (1 - j / n) * cov[j]
+            width += 2 * (1 - j / n)
+        if width >= 0.45 * n:
+            return math.inf
+        of_mean = max(0.0, total) / (n - width)
+    return max(1.0, of_mean * n / (cov[0] + of_mean))
+
+
+def student_tail(t, freedom):
+    """Two-sided tail of Student's t by adding up its density."""
+    scale = math.exp(math.lgamma((freedom + 1) / 2) - math.lgamma(freedom / 2)) / math.sqrt(freedom * math.pi)
+    steps = 200_000
+    angle = math.atan(t / math.sqrt(freedom))
+    width = (math.pi / 2 - angle) / steps
+    total = sum(math.cos(angle + (k + 0.5) * width) ** (freedom - 1) for k in range(steps)) * width
+    return 2 * scale * math.sqrt(freedom) * total

@@ -76,3 +76,11 @@ def trimmed_mean(values: list[float], weights: list[float], trim: float) -> floa
         sum_ += v * max(0.0, min(at + w, (1 - trim) * total) - max(at, trim * total))
         at += w
     return sum_ / ((1 - 2 * trim) * total)
+
+
+def standard_ranks(x: list[float]) -> list[float]:
+    """Mean ranks, less their mean, over their standard deviation; zeros if all are equal."""
+    ranks = [sum(v < own for v in x) + (sum(v == own for v in x) - 1) / 2 for own in x]
+    away = [r - (len(x) - 1) / 2 for r in ranks]
+    spread = math.sqrt(sum(a * a for a in away) / len(x))
+    return [a / spread if spread > 0 else 0.0 for a in away]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import erfc, sqrt
+from math import sqrt
 
 import naive_detect
 import numpy as np
@@ -12,7 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from openmanager_core.analysis.compare import adjusted, compare_windows, corrected, rank_test, shift
+from openmanager_core.analysis._memory import memory, two_sided_t
+from openmanager_core.analysis.compare import (
+    FALSE_DISCOVERY_RATE,
+    adjusted,
+    compare_windows,
+    corrected,
+    rank_test,
+    shift,
+)
 from openmanager_core.errors import InsufficientData, InvalidRequest
 
 HOSTS, N = 60, 240
@@ -110,11 +118,74 @@ def test_the_shift_is_the_median_of_all_differences() -> None:
     assert shift(long_a, long_b) == pytest.approx(np.median(long_b[:, None] - long_a[None, :]), abs=0.01)
 
 
-def test_without_autocorrelation_the_test_is_mann_and_whitneys() -> None:
-    a, b = np.array([1.0, 5.0, 2.0, 8.0, 3.0, 7.0]), np.array([4.0, 9.0, 2.0, 10.0, 6.0, 11.0])
+def test_without_memory_the_test_is_mann_and_whitneys_with_the_tail_of_student() -> None:
+    a = np.array([1.0, 5.0, 2.0, 8.0, 3.0, 7.0, 1.5, 6.0, 2.5, 7.5])
+    b = np.array([4.0, 9.0, 2.0, 10.0, 6.0, 11.0, 3.5, 12.0])
+    assert memory(a) == 1.0
     wins = naive_detect.mann_whitney_wins(a, b)
-    variance = 36 / 12 * (13 - 6 / (12 * 11))
-    assert rank_test(a, b) == pytest.approx(erfc((abs(wins - 18) - 0.5) / sqrt(variance) / sqrt(2)))
+    variance = 80 / 12 * (19 - 6 / (18 * 17))
+    t = (abs(wins - 40) - 0.5) / sqrt(variance)
+    assert rank_test(a, b) == pytest.approx(naive_detect.student_tail(t, 4.5), rel=0.02)
+
+
+@given(st.integers(0, 10_000), st.sampled_from([0.0, 0.5, 0.9]), st.integers(8, 60))
+def test_the_memory_of_a_series_matches_the_definition(seed: int, phi: float, n: int) -> None:
+    x = autoregressive(np.random.default_rng(seed), phi, 1, n)[0]
+    assert memory(x) == pytest.approx(naive_detect.memory(x.tolist()), rel=1e-6)
+
+
+@pytest.mark.parametrize(("phi", "wanted"), [(0.0, 1.0), (0.5, 3.0), (0.8, 9.0), (0.9, 19.0)])
+def test_the_memory_is_that_of_the_process(phi: float, wanted: float) -> None:
+    rows = autoregressive(np.random.default_rng(3), phi, 60, 1200)
+    assert np.median([memory(row) for row in rows]) == pytest.approx(wanted, rel=0.25)
+    hidden = rows + np.random.default_rng(4).normal(size=rows.shape)
+    assert np.median([memory(row) for row in hidden]) == pytest.approx(0.5 * (wanted + 1), rel=0.3)
+
+
+def test_a_memory_as_long_as_the_window_is_not_measured() -> None:
+    assert memory(np.arange(100.0)) == np.inf
+    assert memory(np.ones(20)) == memory(np.array([3.0])) == 1.0
+    assert rank_test(np.arange(50.0), np.arange(50.0) + 500) == 1.0
+
+
+@pytest.mark.parametrize("freedom", [1.0, 2.5, 8.0, 60.0])
+@pytest.mark.parametrize("t", [0.5, 2.0, 6.0])
+def test_the_tail_is_students_and_never_too_small(t: float, freedom: float) -> None:
+    assert 0.985 <= two_sided_t(t, freedom) / naive_detect.student_tail(t, freedom) <= 1.15
+
+
+NOISES = {
+    "white": lambda rng: autoregressive(rng, 0.0, 80, 2 * N),
+    "slow": lambda rng: autoregressive(rng, 0.5, 80, 2 * N),
+    "slower": lambda rng: autoregressive(rng, 0.9, 80, 2 * N),
+    "under noise": lambda rng: autoregressive(rng, 0.9, 80, 2 * N) + 0.7 * rng.normal(size=(80, 2 * N)),
+    "heavy": lambda rng: rng.standard_t(2, size=(80, 2 * N)),
+    "rare": lambda rng: (rng.random((80, 2 * N)) < 0.02) * rng.exponential(1, (80, 2 * N)),
+}
+
+
+def test_looks_at_windows_without_a_change_find_one_no_more_often_than_the_rate_says() -> None:
+    runs, names = 24, ("cpu_busy_ratio", "memory_used_ratio", "disk_used_ratio", "load_per_core_ratio")
+    wrong = dict.fromkeys(NOISES, 0)
+    for kind, make in NOISES.items():
+        for seed in range(runs):
+            metrics = np.split(0.4 + 0.05 * make(np.random.default_rng(seed)), len(names))
+            found = [
+                d
+                for name, rows in zip(names, metrics, strict=True)
+                for d in compare_windows(panel(rows[:, :N].copy(), name), panel(rows[:, N:].copy(), name))
+            ]
+            wrong[kind] += any(d.changed for d in corrected(found))
+    looks = runs * len(NOISES)
+    assert sum(wrong.values()) <= FALSE_DISCOVERY_RATE * looks + 2.6 * sqrt(0.05 * 0.95 * looks), wrong
+    assert max(wrong.values()) <= FALSE_DISCOVERY_RATE * runs + 3.3 * sqrt(0.05 * 0.95 * runs), wrong
+
+
+def test_a_change_that_began_inside_of_the_window_after_is_called() -> None:
+    before, after = windows(0.5)
+    after[:5, N // 3 :] += 0.2
+    changed = {d.host for d in compare_windows(panel(before), panel(after)) if d.changed}
+    assert changed >= {f"h{i}" for i in range(5)} and len(changed) <= 7
 
 
 @given(arrays(np.float64, st.integers(1, 12), elements=st.floats(0, 1)))

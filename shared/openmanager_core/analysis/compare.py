@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from openmanager_core.analysis._memory import memory, two_sided_t
 from openmanager_core.analysis._steps import MAD_TO_SIGMA, Array
 from openmanager_core.catalog import Metric
 from openmanager_core.catalog import metric as metric_named
@@ -20,6 +21,8 @@ FALSE_DISCOVERY_RATE = 0.05
 
 _FEWEST = 5
 _PAIRED = 128
+_FREEDOM = 0.5
+_LEAST_FREEDOM = 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +82,8 @@ def compare_windows(before: Panel, after: Panel) -> list[WindowDifference]:
     Notes
     -----
     Shift by Hodges and Lehmann [1]_, test by Mann and Whitney with ties, its variance enlarged by the ratio of the
-    number of samples to the number of independent ones, n (1 - r) / (1 + r) with r the ranks' lag-one
-    autocorrelation; q-values by Benjamini and Hochberg [2]_.
+    number of samples to the number of independent ones (`_memory`); q-values by Benjamini and Hochberg [2]_. What
+    wanders more slowly than the window before shows is a change: its level did differ.
 
     References
     ----------
@@ -148,7 +151,12 @@ def shift(a: Array, b: Array) -> float:
 
 
 def rank_test(a: Array, b: Array) -> float:
-    """Two-sided p-value of the Mann-Whitney test, normal approximation with ties, corrected for autocorrelation."""
+    """Two-sided p-value of the Mann-Whitney test of `b` after `a`, with ties, corrected for autocorrelation.
+
+    The memory is that of `a`, for both: a change that begins inside of the window after looks like memory there, and
+    would hide itself. The variance is estimated, so the tail is Student's t, with half a degree of freedom for each
+    independent reading of `a` but one (calibrated on autoregressive noise).
+    """
     m, k = len(a), len(b)
     n = m + k
     both = np.concatenate((a, b))
@@ -160,11 +168,11 @@ def rank_test(a: Array, b: Array) -> float:
     variance = m * k / 12.0 * (n + 1 - ties / (n * (n - 1.0)))
     if variance <= 0:
         return 1.0
-    # Each window counts for the samples in it that are independent.
-    own, other = _share_independent(ranks[:m]), _share_independent(ranks[m:])
-    enlarged = (1.0 / (m * own) + 1.0 / (k * other)) / (1.0 / m + 1.0 / k)
-    z = max(0.0, abs(wins - m * k / 2.0) - 0.5) / math.sqrt(variance * enlarged)
-    return math.erfc(z / math.sqrt(2.0))
+    each = memory(ranks[:m])
+    freedom = _FREEDOM * (m / each - 1.0)
+    if freedom < _LEAST_FREEDOM:
+        return 1.0
+    return two_sided_t(max(0.0, abs(wins - m * k / 2.0) - 0.5) / math.sqrt(variance * each), freedom)
 
 
 def adjusted(p_values: Array) -> Array:
@@ -192,12 +200,3 @@ def _thinned(ordered: Array) -> Array:
 def _noise(a: Array, b: Array) -> float:
     """Robust sigma within the windows, each about its own median."""
     return MAD_TO_SIGMA * float(np.median(np.abs(np.concatenate((a - np.median(a), b - np.median(b))))))
-
-
-def _share_independent(ranks: Array) -> float:
-    """(1 - r) / (1 + r) for the lag-one autocorrelation r of the ranks, between 1 over their number and 1."""
-    centred = ranks - ranks.mean()
-    power = float(centred @ centred)
-    r = float(centred[1:] @ centred[:-1]) / power if power > 0 else 0.0
-    r = min(max(r, 0.0), 1.0)
-    return max((1.0 - r) / (1.0 + r), 1.0 / len(ranks))

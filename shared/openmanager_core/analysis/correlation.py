@@ -17,6 +17,7 @@ from openmanager_core.analysis._series_lagged import (
     two_sided_p,
 )
 from openmanager_core.analysis._series_matrix import SeriesMatrix, Single, standardise
+from openmanager_core.analysis._series_ranks import least_p, r_at, ranked
 from openmanager_core.errors import InvalidRequest, NotFound
 from openmanager_core.job import checkpoint, part
 from openmanager_core.panel import Panel
@@ -26,7 +27,7 @@ Int = npt.NDArray[np.int64]
 
 MIN_INSTANTS = 16
 """Fewest common instants a correlation is computed from."""
-MAX_SERIES = 6_000
+MAX_SERIES = 10_000
 """Most series that are correlated each with each; with a target there is no such bound."""
 MAX_LAGS = 240
 """Most steps of lag to either side."""
@@ -36,6 +37,8 @@ _PAIR_ROWS = 256
 _PAIR_LAGS = 12
 _PAIR_WORK = 3e10
 """Multiplications that may go into trying every lag of every pair: about two seconds of one core."""
+_MOST_PAIR_WORK = 3.3e11
+"""Multiplications of a screening that tries `_PAIR_LAGS` all the same: some thirteen seconds; beyond, fewer lags."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +151,9 @@ def correlate(
     -----
     Two series that each drift slowly correlate by chance. The p-value therefore counts effective, not
     actual, readings (`effective_size`), is multiplied by the number of lags tried (Bonferroni), and
-    becomes a q-value over all pairs (`false_discovery`).
+    becomes a q-value over all pairs (`false_discovery`). It is that of the pair's ranks at the lag
+    (`_series_ranks`): the r that is told is Pearson's, which a few extreme readings can make large.
+    A rhythm that two series share is a finding, not chance.
     """
     _check(max_lag_s, min_abs_r, q, top)
     data = standardise(panels, MIN_INSTANTS)
@@ -178,7 +183,7 @@ def correlate(
                 f"{len(data.names)} series make too many pairs, the most is {MAX_SERIES} series",
                 hint="name a target, fewer servers or fewer metrics",
             )
-        most = max(_PAIR_LAGS, int(_PAIR_WORK / (len(data.names) ** 2 * length)))
+        most = _lags_within_reason(len(data.names), length)
         lags = np.unique(np.linspace(0, reach, min(reach, most) + 1).round().astype(np.int64))
         if len(lags) < reach + 1:
             note += f" Of {reach + 1} lags, {len(lags)} were tried first and the neighbours of the best after."
@@ -189,8 +194,8 @@ def correlate(
         said = f"None of {tested} pairs reaches |r| {min_abs_r:g}.{note}{left_out}"
         return CorrelationResult((), tested, said, Tried(len(data.names), length, tried))
     checkpoint(0.95, f"testing {len(r):,} of {tested:,} pairs for significance")
-    n_eff = _effective(data, a, b, lag)
-    p = np.minimum(1.0, two_sided_p(r, n_eff) * tried)
+    n_eff, p = _judged(data, a, b, lag, r)
+    p = np.minimum(1.0, p * tried)
     q_value = false_discovery(p, tested)
     kept = np.flatnonzero(q_value <= q)
     kept = kept[np.argsort(-np.abs(r[kept]), kind="stable")]
@@ -218,6 +223,13 @@ def correlate(
         text += f" The {len(pairs)} strongest are told." if len(kept) > len(pairs) else ""
     way = Tried(len(data.names), length, tried, len(r), len(kept), float(np.median(n_eff)))
     return CorrelationResult(pairs, tested, text + note + left_out, way)
+
+
+def _lags_within_reason(series: int, length: int) -> int:
+    """How many lags above 0 are tried of every pair, at least 1."""
+    each = series**2 * length
+    fewest = min(_PAIR_LAGS, int((_MOST_PAIR_WORK / each - 1) / 2))
+    return max(1, fewest, int(_PAIR_WORK / each))
 
 
 def _check(max_lag_s: float, min_abs_r: float, q: float, top: int) -> None:
@@ -330,20 +342,23 @@ def _all_pairs(data: SeriesMatrix, lags: Int, least: float, reach: int) -> tuple
     return a[keep], b[keep], lag[keep], np.clip(r[keep], -1.0, 1.0)
 
 
-def _effective(data: SeriesMatrix, a: Int, b: Int, lag: Int) -> Float:
-    """Effective readings per pair; a filled gap is no reading."""
+def _judged(data: SeriesMatrix, a: Int, b: Int, lag: Int, r: Float) -> tuple[Float, Float]:
+    """Effective readings (a filled gap is none) and p of each pair at its lag, both of ranks."""
     length = data.values.shape[1]
     most = max(1, min(length // 2, 512))
     rows, at = np.unique(np.concatenate((a, b)), return_inverse=True)
+    at_a, at_b = at[: len(a)], at[len(a) :]
+    ranks = ranked(data.values[rows])
     acf = np.empty((len(rows), most), dtype=np.float32)
     for first in range(0, len(rows), _ROWS):
         checkpoint()
-        acf[first : first + _ROWS] = autocorrelations(data.values[rows[first : first + _ROWS]], most)
+        acf[first : first + _ROWS] = autocorrelations(ranks.values[first : first + _ROWS], most)
     n = (length - np.abs(lag)) * data.known[a] * data.known[b]
-    out = np.empty(len(a))
-    at_a, at_b = at[: len(a)], at[len(a) :]
+    n_eff = np.empty(len(a))
     for first in range(0, len(a), _ROWS):
         checkpoint()
-        part = slice(first, first + _ROWS)
-        out[part] = effective_size(acf[at_a[part]], acf[at_b[part]], n[part])
-    return out
+        some = slice(first, first + _ROWS)
+        n_eff[some] = effective_size(acf[at_a[some]], acf[at_b[some]], n[some])
+    by_rank = r_at(ranks, at_a, at_b, lag)
+    p = np.where(by_rank * r > 0, two_sided_p(by_rank, n_eff), 1.0)
+    return n_eff, np.maximum(p, least_p(ranks, at_a, at_b, lag, n_eff / (length - np.abs(lag))))
