@@ -10,6 +10,7 @@ from pydantic import Field
 from openmanager_core.job import checkpoint, offload
 from openmanager_core.knowledge.asking import Plan, plan
 from openmanager_core.knowledge.asking.cues import ENGLISH, FLEET_WORDS, KOREAN
+from openmanager_core.knowledge.asking.cues_wide import ENGLISH_WIDE, KOREAN_WIDE
 from openmanager_core.knowledge.asking.hangul import folded
 from openmanager_core.knowledge.terms import terms
 from openmanager_core.text import visible
@@ -88,7 +89,7 @@ async def _from_runbooks(made: Run) -> tuple[list[PassageRow], list[str]]:
 def _not_known(question: str) -> list[str]:
     """Words of the question that no cue and no word about servers accounts for."""
     text = folded(question)
-    known = "|".join(pattern for _, _, pattern in (*ENGLISH, *KOREAN)) + "|" + FLEET_WORDS
+    known = "|".join(pattern for _, _, pattern in (*ENGLISH, *KOREAN, *ENGLISH_WIDE, *KOREAN_WIDE)) + "|" + FLEET_WORDS
     literal = set(re.findall(r"[a-z]{3,}|[가-힣]{2,}", known))
     return [w for w in dict.fromkeys(re.findall(r"[^\W_]+", text)) if w not in literal][:12] or (
         [visible(question)[:60]] if text.strip() else []

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from openmanager_core.knowledge.asking.cues import ENGLISH, FLEET_WORDS, KOREAN
+from openmanager_core.knowledge.asking.cues_wide import ENGLISH_WIDE, KOREAN_WIDE
 
 ENOUGH = 2.0
 """A score from which an intent is taken without an assumption."""
@@ -17,7 +18,7 @@ _ANALYSES = ("root_cause", "anomalies", "patterns", "correlation", "forecast", "
 _CHATTER = re.compile(
     r"weather|\bbook\b(?!s? me)|\bceo\b|chess|exchange rate|\bpizza|how old|directions|airport|\bcat\b|\bdog\b|blah|everest|\bpizza|\bdreams?\b|how tall|what time is it|python|javascript|quicksort|\bjoke|\bpoem|recipe|world cup|capital of|love you|\bflight|\bbitcoin|\bgold\b|translat|\bmovie|\bsong|\bmusic|football|soccer|\bdinner|(?<!after )(?<!since )(?<!before )\blunch|"
     r"horoscope|lottery|\bstory\b|birthday|president|restaurant|holiday|\bnews\b|stock (?:price|market)|homework|essay|"
-    r"날씨|농담|레시피|점심|저녁메뉴|대통령|사랑|비행기|비트코인|번역|축구|야구|영화|노래|심심|놀아|환율|책추천|노래추천|체스|뭐먹|몇살|고양이|강아지|아무말|사진보여|수학|기분|라면|파이썬|코딩|짜줘|퀵소트|맛집|주식|로또|운세|생일|여행|시써|시를써|뉴스|드라마|게임|수학문제|숙제"
+    r"날씨|농담|레시피|점심(?! ?(?:이후|부터|뒤|후|때|시간|전))|저녁메뉴|대통령|사랑|비행기|비트코인|번역|축구|야구|영화|노래|심심|놀아|환율|책추천|노래추천|체스|뭐먹|몇살|고양이|강아지|아무말|사진보여|수학|기분|라면|파이썬|코딩|(?<!작전좀)(?<!작전 좀 )(?<!계획좀)(?<!계획 좀 )(?<!작전)(?<!계획)짜줘|퀵소트|맛집|주식|로또|운세|생일|여행|시써|시를써|뉴스|드라마|게임|수학문제|숙제"
 )
 """Subjects that questions to an assistant are about when they are not about servers."""
 
@@ -60,7 +61,9 @@ class Seen:
 
 @lru_cache(maxsize=1)
 def _compiled() -> tuple[tuple[tuple[str, float, re.Pattern[str]], ...], ...]:
-    return tuple(tuple((i, w, re.compile(p)) for i, w, p in rows) for rows in (ENGLISH, KOREAN))
+    return tuple(
+        tuple((i, w, re.compile(p)) for i, w, p in rows) for rows in (ENGLISH + ENGLISH_WIDE, KOREAN + KOREAN_WIDE)
+    )
 
 
 def judge(text: str, seen: Seen, like: Mapping[str, float] | None = None) -> Judged:
@@ -117,7 +120,7 @@ def _weigh(scores: dict[str, float], seen: Seen, words: str, squeezed: str) -> N
 
     health = bool(
         re.search(r"\b(?:status|state|health\w*|ok|okay|fine|doing|about|describe|details?|specs?|check|info\w*|everything|going on|alive|up\b|look at|summary|how(?:'s| is))\b", words)
-        or re.search(r"상태|어때|어떰|어떠|괜찮|상세|정보|점검|봐줘|봐주|대해|대한정보|스펙|사양|건강|확인|무슨일|멀쩡|살아|설명|알려|뭐하", squeezed)
+        or re.search(r"상태|어때|어떰|어떠|괜찮|상세|정보|점검|봐줘|봐주|대해|대한정보|스펙|사양|건강|확인|무슨일|멀쩡|살아|설명|알려|뭐하|요약|브리핑", squeezed)
     )  # fmt: skip
     if seen.server:
         add("describe", 1.2)
@@ -141,8 +144,6 @@ def _weigh(scores: dict[str, float], seen: Seen, words: str, squeezed: str) -> N
             add("correlation", 1.0, only_if_there=True)
     elif "query" in scores:
         scores["query"] -= 1.2
-    if seen.metrics and max((scores.get(i, 0.0) for i in _ANALYSES), default=0.0) >= 2.4:
-        scores["query"] -= 1.2  # values alone are what is left when nothing more is asked
     if seen.threshold and seen.metrics:
         add("query", 0.8)
     if seen.horizon:
@@ -160,12 +161,22 @@ def _weigh(scores: dict[str, float], seen: Seen, words: str, squeezed: str) -> N
         add("compare", 1.6)
         if "runbook" in scores:
             add("runbook", 0.5)
+    if seen.metrics and max((scores.get(i, 0.0) for i in _ANALYSES), default=0.0) >= 2.4:
+        scores["query"] -= 1.2  # values alone are what is left when nothing more is asked
     if seen.window:
         for intent in ("runbook", "help", "metrics"):
             if intent in scores:
                 scores[intent] -= 0.8
+    if "patterns" in scores and "compare" in scores and re.search("패턴|주기|pattern|seasonal", squeezed):
+        scores["compare"] -= 1.5  # "is less the pattern" names what is asked for
     if "root_cause" in scores and "unhealthy" in scores and scores["root_cause"] >= 3:
         scores["unhealthy"] -= 1.8  # "it is down, why" asks for the cause
+    if "recommend" in scores and "describe" in scores and scores["recommend"] >= 3.4:
+        scores["describe"] -= 1.5  # "how do we get it well" asks what to do
+    if seen.horizon and not seen.metrics and scores.get("unhealthy", 0.0) >= 3.5:
+        scores["forecast"] -= 1.5  # "about to fall over" is how it is now
+    if seen.metrics and "metrics" in scores and scores.get("correlation", 0.0) >= 3.4:
+        scores["metrics"] -= 1.8  # "which metrics move like it" does not ask for the list
     if "capacity" in scores and "unhealthy" in scores:
         scores["unhealthy"] -= 1.0
     if "patterns" in scores and "anomalies" in scores and scores["patterns"] >= 3:
