@@ -1,4 +1,4 @@
-"""The sequential-thinking server beside the npm reference: thoughts a second, ours each on the disk, theirs in memory.
+"""The sequential-thinking server beside the npm reference: thoughts a second, ours safe from kill -9, theirs in memory.
 
 Run: ``python benchmarks/thinking.py [--thoughts 500] [--rounds 7] [--in-flight 8] [--peer COMMAND] [--modern]``. Both
 over standard input and output with the same client, blocks in turn; beside them a bare server on the SDK that keeps

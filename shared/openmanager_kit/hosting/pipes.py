@@ -119,6 +119,7 @@ class PipeWriter:
         self._drained = asyncio.Event()
         self._drained.set()
         self._watching = False
+        self._soon = False
         self.broken = False
         self._poll = self._pollable()
         # Blocking mode belongs to everybody who shares the pipe; an opening of our own may leave it.
@@ -128,8 +129,8 @@ class PipeWriter:
         if self._poll is None:
             threading.Thread(target=self._write_in_thread, name="stdout", daemon=True).start()
 
-    def put(self, data: bytes) -> None:
-        """Take `data` without waiting."""
+    def put(self, data: bytes, *, more: bool = False) -> None:
+        """Take `data` without waiting; if `more` is about to come, it is written together with that."""
         if self.broken:
             return
         self._held += len(data)
@@ -137,10 +138,25 @@ class PipeWriter:
             self._drained.clear()
         if self._poll is None:
             self._queue.put(data)
+            return
+        self._backlog.append(memoryview(data))
+        if self._watching:
+            return
+        if more:
+            if not self._soon:
+                self._soon = True
+                self._loop.call_soon(self._flush_together)
         else:
-            self._backlog.append(memoryview(data))
-            if not self._watching:
-                self._flush()
+            self._flush()
+
+    def _flush_together(self) -> None:
+        self._soon = False
+        if not self._watching and not self.broken and self._held <= _AT_ONCE:
+            together, self._backlog = b"".join(self._backlog), deque()
+            if together:
+                self._backlog.append(memoryview(together))
+        if not self._watching:
+            self._flush()
 
     async def keep_up(self) -> None:
         """Wait while the other side is far behind."""

@@ -109,7 +109,7 @@ class ShortLines:
                 return
             line = self._shortcut.written(call, version, result)
             if line is not None:
-                await self._outgoing.line(line + b"\n")
+                await self._outgoing.line(line + b"\n", more=len(self._running) > 1)
                 return
             shaped = self._shortcut.shaped(version, result)
             await self._outgoing.send(SessionMessage(types.JSONRPCResponse(jsonrpc="2.0", id=call.id, result=shaped)))

@@ -91,13 +91,13 @@ class Outgoing(_Stream):
                 while ready:  # who is cancelled here must not leave half a line
                     self._writer.put(ready.pop())
 
-    async def line(self, data: bytes) -> None:
-        """Write a whole line that is ready."""
+    async def line(self, data: bytes, *, more: bool = False) -> None:
+        """Write a whole line that is ready; if `more` are about to come, together with those."""
         if self._line.locked():
             async with self._line:
                 self._writer.put(data)
         else:
-            self._writer.put(data)
+            self._writer.put(data, more=more)
         await self._writer.keep_up()
 
     async def room(self) -> None:
