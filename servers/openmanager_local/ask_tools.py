@@ -101,7 +101,7 @@ def _reading(read: Plan) -> list[str]:
     parts = [f"read as {read.intent}, stage {read.stage}, confidence {read.confidence:.2f}"]
     if read.alternatives:
         parts.append(f"other readings considered: {', '.join(read.alternatives)}")
-    named = [f"{key} {getattr(read, key)}" for key in ("servers", "cluster", "type", "environment", "region", "metrics", "threshold", "growth_ratio", "lost_servers", "horizon_s") if getattr(read, key) not in ((), "", None)]  # fmt: skip
+    named = [f"{key} {getattr(read, key)}" for key in ("servers", "cluster", "type", "environment", "region", "metrics", "threshold", "growth_ratio", "lost_servers", "moved_load", "horizon_s") if getattr(read, key) not in ((), "", None)]  # fmt: skip
     if named:
         parts.append(f"named: {'; '.join(named)}")
     return parts

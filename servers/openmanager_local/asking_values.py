@@ -8,6 +8,7 @@ from openmanager_core import catalog
 from openmanager_core.errors import FleetError
 from openmanager_core.job import checkpoint
 from openmanager_core.text import ident
+from openmanager_core.wording.particles import with_particle
 from openmanager_local.asking_runs import Run, wants
 from openmanager_local.series_tools import capacity_outlook, forecast_metric, query_metrics
 
@@ -158,8 +159,14 @@ async def capacity(run: Run) -> None:
         arguments["growth_ratio"] = plan.growth_ratio
     if plan.lost_servers:
         arguments["lost_servers"] = plan.lost_servers
-    made = await run.call(capacity_outlook, **arguments, limit=50, max_chars=50_000)
-    rows = [c for c in made.clusters if not clusters or c.cluster in clusters]
+    cases, move = [arguments], plan.moved_load
+    if move is not None:
+        clusters, text = {move.source, move.target}, f"{move.source}->{move.target}:{100 * move.share:g}"
+        cases = [arguments | {"moved_load": text, "cluster": side} for side in (move.target, move.source)]
+    rows = []
+    for case in cases:
+        made = await run.call(capacity_outlook, **case, limit=50, max_chars=50_000)
+        rows += [c for c in made.clusters if not clusters or c.cluster in clusters]
     short = [
         c for c in rows if c.servers_needed > c.servers or (c.headroom is not None and c.headroom <= 0) or c.exhausted
     ]
@@ -172,24 +179,36 @@ async def capacity(run: Run) -> None:
                 f"with {plan.lost_servers} servers lost per cluster", f"클러스터당 서버 {plan.lost_servers}대 손실 가정"
             )
         )
+    if move is not None:
+        source, target, share = ident(move.source), ident(move.target), f"{100 * move.share:g} %"
+        what_if.append(
+            run.say(
+                f"with {share} of {source}'s load moved to {target}",
+                f"{source} 부하의 {share}를 {with_particle(target, '으로/로')} 옮긴다고 가정",
+            )
+        )
     said = f" ({', '.join(what_if)})" if what_if else ""
     if not rows:
         run.tell(
             f"No cluster has enough readings. {made.explanation}", "판단할 만큼 측정값이 있는 클러스터가 없습니다."
         )
         return
+    seen, pressed = (len({c.cluster for c in some}) for some in (rows, short))
     if short:
         run.tell(
-            f"{len(short)} of {len(rows)} clusters do not hold{said}:",
-            f"클러스터 {len(rows)}개 가운데 {len(short)}개가 버티지 못합니다{said}:",
+            f"{pressed} of {seen} clusters do not hold{said}:",
+            f"클러스터 {seen}개 가운데 {pressed}개가 버티지 못합니다{said}:",
         )
     else:
         run.tell(
-            f"All {len(rows)} clusters hold{said}; the tightest:",
-            f"클러스터 {len(rows)}개 모두 버팁니다{said}. 가장 빠듯한 곳:",
+            f"All {seen} clusters hold{said}; the tightest:",
+            f"클러스터 {seen}개 모두 버팁니다{said}. 가장 빠듯한 곳:",
         )
     for c in (short or rows)[: run.shown]:
         when = f"; {run.say('exhausted', '고갈')} {c.exhausted}" if c.exhausted else ""
+        if c.peak_before is not None:
+            peak = run.say.amount(c.peak_before, c.metric)
+            when += run.say(f"; before the move: peak {peak}", f"; 이동 전 최고 {peak}")
         run.tell(
             f"- {ident(c.cluster)} {c.metric}: peak {run.say.amount(c.peak, c.metric)} of limit {run.say.amount(c.limit, c.metric)}, {c.servers} servers, needs {c.servers_needed}{when}",
             f"- {ident(c.cluster)} {run.say.metric(c.metric)}: 최고 {run.say.amount(c.peak, c.metric)} / 한계 {run.say.amount(c.limit, c.metric)}, 서버 {c.servers}대, 필요 {c.servers_needed}대{when}",

@@ -151,6 +151,13 @@ class Voice:
                         f"{ident(rest[0])} → {ident(rest[1])} 이름으로 보았습니다{others}.",
                     )
                 )
+            elif code == "moves_all":
+                out.append(
+                    self(
+                        "No share was said: all of the load moves.",
+                        "비율을 말하지 않아 부하 전체를 옮기는 것으로 보았습니다.",
+                    )
+                )
             elif code == "no_such_name":
                 out.append(
                     self(f"No server here is called {ident(rest[0])}.", f"{ident(rest[0])} 이름의 서버는 없습니다.")

@@ -220,7 +220,7 @@ async def capacity_outlook(
     history: Annotated[str, Field(description="Past used")] = "3d",
     growth_ratio: Annotated[float, Field(ge=-0.9, le=10, description="What if load grows, 0.2: 20 % more")] = 0.0,
     lost_servers: Annotated[int, Field(ge=0, le=1000, description="What if each cluster loses so many")] = 0,
-    moved_load: Annotated[str, Field(description="Moved load: from->to:percent")] = "",
+    moved_load: Annotated[str, Field(description="from->to:percent")] = "",
     explain: Explain = False,
     limit: Limit = 20,
     cursor: Cursor = "",

@@ -123,3 +123,25 @@ def test_the_command_answers_in_the_terminal_and_tells_by_its_code_whether_it_un
 def test_the_section_of_the_profile_has_one_setting() -> None:
     assert settings().section is None
     assert Section().runbooks == ""
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [
+        ("what if 40% of {a} moved to {b}?", ("with 40 % of {a}'s load moved to {b}", "before the move: peak")),
+        ("{a} 부하 40%를 {b}로 옮기면 버틸까?", ("{a} 부하의 40 %를 {b}로 옮긴다고 가정", "이동 전 최고")),
+    ],
+)
+async def test_a_move_of_load_is_answered_for_both_clusters_with_what_was_before(
+    question: str, words: tuple[str, str]
+) -> None:
+    names = {"a": "web-production-us-east-1", "b": "web-production-eu-west-1"}
+    async with fleet_client() as client:
+        got = await ask(client, "ask_fleet", question=question.format(**names))
+        assert got["intent"] == "capacity"
+        assert words[0].format(**names) in got["answer"][0]
+        rows = got["answer"][1:]
+        assert all(words[1] in row for row in rows)
+        assert {name for name in names.values() if any(name in row for row in rows)} == set(names.values())
+        assert "clusters hold" not in got["answer"][0] or "All 2 clusters" in got["answer"][0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
 from openmanager_core.errors import InvalidRequest
@@ -11,11 +11,13 @@ from openmanager_core.knowledge.asking.hangul import folded, language_of
 from openmanager_core.knowledge.asking.intents import ENOUGH, Judged, Seen, judge
 from openmanager_core.knowledge.asking.likeness import alike
 from openmanager_core.knowledge.asking.measures import Measures, measures
+from openmanager_core.knowledge.asking.moves import moved
 from openmanager_core.knowledge.asking.places import Places, places
 from openmanager_core.knowledge.asking.spelling import corrected
 from openmanager_core.knowledge.asking.times import Times, times
 
 if TYPE_CHECKING:
+    from openmanager_core.analysis.moved_load import MovedLoad
     from openmanager_core.fleet import Fleet
 
 Intent = Literal[
@@ -28,6 +30,7 @@ _LATIN_THEN_HANGUL = re.compile(r"(?<=[a-z0-9%])(?=[가-힣])|(?<=[가-힣])(?=[
 _USUAL_METRIC = {
     "patterns": "cpu_busy_ratio", "correlation": "latency_p95_s", "forecast": "disk_used_ratio", "query": "cpu_busy_ratio",
 }  # fmt: skip
+_LOADS = ("load_per_core_ratio", "requests_per_s")
 _DAY_S = 86_400.0
 
 
@@ -72,6 +75,7 @@ class Plan:
     threshold: float | None = None
     growth_ratio: float | None = None
     lost_servers: int | None = None
+    moved_load: MovedLoad | None = None
     count: int | None = None
     state: str = ""
     assumptions: tuple[tuple[str, ...], ...] = ()
@@ -113,14 +117,23 @@ def plan(question: str, fleet: Fleet, now_s: float, language: Literal["auto", "e
         where.type, where.environment = where.type or again.type, where.environment or again.environment
     when = times(spelt, now_s)
     what = measures(when.text)
-    judged = judge(spelt, _seen(where, when, what), alike(question))
+    move = moved(folded(question), fleet)
+    if move is not None:  # the percentage is the move's, and "load" and "traffic" are what moves
+        others = tuple(m for m in what.metrics if m not in _LOADS)
+        what, where.cluster = replace(what, metrics=others, threshold=None, growth=None), ""
+    seen = _seen(where, when, what)
+    if move is not None:  # two clusters, a verb and no past: hardly anything else can be meant
+        seen = replace(seen, growth=True, lost=True)
+    judged = judge(spelt, seen, alike(question))
     intent, stage, confidence, assumed = _decide(judged, where, when, what)
     assumed += _place_assumptions(where)
+    if move is not None and not move[1] and intent == "capacity":
+        assumed.append(("moves_all",))
     if "clock_yesterday" in when.assumed:
         assumed.append(("clock_yesterday",))
     metrics = what.metrics
     if what.growth is not None:  # "twice the load" is how much comes, not the load average
-        metrics = tuple(m for m in metrics if m not in ("load_per_core_ratio", "requests_per_s"))
+        metrics = tuple(m for m in metrics if m not in _LOADS)
     if not metrics and intent in _USUAL_METRIC:
         metrics = (_USUAL_METRIC[intent],)
         assumed.append(("metric", metrics[0]))
@@ -147,6 +160,7 @@ def plan(question: str, fleet: Fleet, now_s: float, language: Literal["auto", "e
         threshold=what.threshold,
         growth_ratio=what.growth,
         lost_servers=what.lost,
+        moved_load=move[0] if move is not None else None,
         count=what.count,
         state=_state(spelt) if intent == "incidents" else "",
         assumptions=tuple(assumed),
