@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,22 @@ async def test_a_page_is_renamed_together_with_the_tools_that_point_to_it() -> N
         assert listed == {"ui://first-one/view", "ui://second/view"}
         read = (await client.read_resource("ui://second/view")).contents[0]
         assert read.text == "<p>two</p>" and read.uri == "ui://second/view"  # type: ignore[union-attr]
+
+
+@pytest.mark.anyio
+async def test_what_its_servers_can_beyond_the_protocol_the_gateway_can() -> None:
+    async def extensions(*pages: bool) -> Any:
+        def build(page: bool) -> OpenManagerServer:
+            server = toy("one" if page else "two")
+            if page:
+                server._lowlevel_server.extensions["io.modelcontextprotocol/ui"] = {}
+            return server
+
+        gateway = joined(*[partial(build, page) for page in pages])
+        async with Client(gateway, mode="2026-07-28") as client:
+            return client.server_capabilities.extensions
+
+    assert await extensions(False, True) == {"io.modelcontextprotocol/ui": {}} and not await extensions(False)
 
 
 @pytest.mark.anyio

@@ -146,6 +146,8 @@ class Gateway(OpenManagerServer):
         self._tools, self._prompts, self._addresses, self._listed_tools = {}, {}, {}, []
         for member in serving:
             server = member.need()
+            for extension, said in server._lowlevel_server.extensions.items():
+                self._lowlevel_server.extensions.setdefault(extension, said)
             for address in member.ui_addresses():
                 renamed = joined_name(member.name, address) if uis[address] > 1 else address
                 self._addresses[renamed] = _Route(server, address)
