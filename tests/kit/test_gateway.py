@@ -111,7 +111,7 @@ async def test_what_its_servers_can_beyond_the_protocol_the_gateway_can() -> Non
             return server
 
         gateway = joined(*[partial(build, page) for page in pages])
-        async with Client(gateway, mode="2026-07-28") as client:
+        async with Client(gateway, mode="auto") as client:
             return client.server_capabilities.extensions
 
     assert await extensions(False, True) == {"io.modelcontextprotocol/ui": {}} and not await extensions(False)

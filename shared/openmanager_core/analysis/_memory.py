@@ -57,7 +57,7 @@ def memory(values: Array) -> float:
 
 
 def two_sided_t(t: float, freedom: float) -> float:
-    """Two-sided tail of Student's t [1]_: within a tenth of itself up to t = 4, a third too large at 16, never too low.
+    """Two-sided tail of Student's t [1]_: within a tenth of itself up to t = 4, too large by a third at 16.
 
     References
     ----------
