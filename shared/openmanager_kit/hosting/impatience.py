@@ -1,4 +1,5 @@
-"""HTTP connections that must send a whole request head soon, and that tell at once when their client has gone."""
+"""HTTP connections that must send a whole request head soon, that tell at once when their client has gone, and that
+send an answer in one piece."""
 
 from __future__ import annotations
 
@@ -11,6 +12,38 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 GONE = "openmanager.gone"
 """In a request's scope: a list of what to call when the client leaves before its answer."""
+
+
+class Together:
+    """A transport that sends two things that are written in one turn of the loop, such as head and body, at once."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._held = b""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Send `data`: with what is written next, or in the next turn of the loop."""
+        if self._held:
+            held, self._held = self._held, b""
+            self._transport.write(held + data)
+        elif data:
+            self._held = bytes(data)
+            self._loop.call_soon(self.flush)
+
+    def flush(self) -> None:
+        """Send what is held."""
+        held, self._held = self._held, b""
+        if held:
+            self._transport.write(held)
+
+    def close(self) -> None:
+        """Send what is held, and close."""
+        self.flush()
+        self._transport.close()
 
 
 class ImpatientProtocol(H11Protocol):
@@ -26,7 +59,7 @@ class ImpatientProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start waiting for the first head."""
-        super().connection_made(transport)
+        super().connection_made(Together(transport, self.loop))  # type: ignore[arg-type]
         self._wait_for_head()
 
     def data_received(self, data: bytes) -> None:
