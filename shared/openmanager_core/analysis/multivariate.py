@@ -94,7 +94,6 @@ def detect_multi(train: npt.ArrayLike, test: npt.ArrayLike) -> dict[str, Any]:
         )
     level, scale, still = _level_and_scale(known)
     usual, point = _standard(known, level, scale, still), _standard(fresh, level, scale, still)
-    point[:, ~np.isfinite(known).any(axis=0)] = 0.0
     together = _moving(usual)
     spread, leaving = _departing(usual)
     before = _sums(point)
@@ -129,14 +128,15 @@ def _table(given: npt.ArrayLike, name: str) -> Array:
 
 
 def _level_and_scale(known: Array) -> tuple[Array, Array, npt.NDArray[np.bool_]]:
-    """Mean and standard deviation of the readings, a thousandth of the size where a metric never moves, and where."""
+    """Mean of the readings, ``nan`` without any; standard deviation, a thousandth of the size where a metric never
+    moves; and where it does not."""
     seen = np.isfinite(known)
-    count = np.maximum(np.count_nonzero(seen, axis=0), 1)
+    count = np.count_nonzero(seen, axis=0)
     deviation = np.where(seen, known, 0.0)
-    level = deviation.sum(axis=0) / count
+    level = np.divide(deviation.sum(axis=0), count, out=np.full(len(count), np.nan), where=count > 0)
     deviation -= level
     deviation[~seen] = 0.0
-    spread, size = np.sqrt(np.einsum("rm,rm->m", deviation, deviation) / count), np.abs(level)
+    spread, size = np.sqrt(np.einsum("rm,rm->m", deviation, deviation) / np.maximum(count, 1)), np.abs(level)
     still = ~(spread > 1e-6 * size)
     return level, np.where(still, 1e-3 * size, spread), still
 
@@ -185,7 +185,10 @@ def _departures(point: Array, before: Array, rows: slice) -> Array:
     out = np.empty((n, len(_BEFORE), metrics))
     for k, count in enumerate(_BEFORE):
         mean = before[rows] - _earlier(before, rows, count)
-        mean *= 1.0 / np.clip(np.arange(rows.start, rows.stop), 1, count)[:, None]
+        if rows.start >= count:
+            mean *= 1.0 / count
+        else:
+            mean *= 1.0 / np.clip(np.arange(rows.start, rows.stop), 1, count)[:, None]
         np.subtract(point[rows], mean, out=out[:, k])
     if rows.start == 0:
         out[0] = 0.0
