@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kit_wire import ENVELOPE
+from mcp_types import InputRequiredResult
 from opentelemetry import trace
 from short_way import KINDS, LEGACY, MODERN, arguments, ids, make, request, short_calls, without_ids
 
@@ -240,6 +241,18 @@ async def test_whoever_watches_sees_calls_of_the_short_way_and_may_refuse_them(t
         refused = await client.ask(request(2, MODERN, kind="dict", said="no"))
     assert seen == [("give", "text"), ("give", "dict")] and taken == [1, 2]
     assert refused["result"]["isError"] and "not you" in refused["result"]["content"][0]["text"]
+
+
+@pytest.mark.anyio
+async def test_a_tool_that_asks_though_it_said_it_would_not_is_an_internal_error(taken: list[Any]) -> None:
+    async def give(kind: str) -> InputRequiredResult | str:
+        """Ask, or not."""
+        return InputRequiredResult(request_state="more") if kind == "ask" else kind
+
+    async with talk(make(give), MODERN) as client:
+        answer = await client.ask(request("7", MODERN, kind="ask"))
+        assert (await client.ask(request(8, MODERN, kind="text")))["result"]["content"][0]["text"] == "text"
+    assert answer["id"] == "7" and answer["error"]["code"] == -32603 and taken == ["7", 8]
 
 
 def test_where_spans_are_collected_every_call_goes_the_sdks_way(monkeypatch: pytest.MonkeyPatch) -> None:

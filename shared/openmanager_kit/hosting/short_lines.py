@@ -6,8 +6,10 @@ It is open only while the SDK has no request of its own in work, so that no call
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import Mapping
+from functools import partial
 
 import mcp_types as types
 from mcp.shared.dispatcher import coerce_request_id
@@ -17,6 +19,7 @@ from pydantic_core import from_json
 from openmanager_kit.hosting.shortcut import METHOD, PlainCall, RequestId, Shortcut, names_version, plain_call
 from openmanager_kit.hosting.wire import Outgoing
 
+_log = logging.getLogger(__name__)
 _LONGEST_LINE = 256 * 1024
 _MOST_ENVELOPES = 16
 _HINT = b'"tools/call"'
@@ -39,7 +42,7 @@ class ShortLines:
         self._outgoing = outgoing
         self._versions: OrderedDict[str, str] = OrderedDict()
         self._asked: dict[RequestId, str | None] = {}
-        self._running: dict[RequestId, asyncio.Task[None]] = {}
+        self._running: dict[RequestId, tuple[RequestId, asyncio.Task[None]]] = {}
 
     def take(self, line: bytes) -> bool:
         """Answer a line if it may go the short way; otherwise it is the SDK's."""
@@ -58,7 +61,9 @@ class ShortLines:
         if version is None or key in self._running:
             return False
         self._outgoing.expect(call.id)
-        self._running[key] = asyncio.get_running_loop().create_task(self._answer(key, call, version))
+        task = asyncio.get_running_loop().create_task(self._answer(call, version))
+        self._running[key] = call.id, task
+        task.add_done_callback(partial(self._done, key))
         return True
 
     def hears(self, request: types.JSONRPCRequest) -> None:
@@ -89,18 +94,31 @@ class ShortLines:
     def cancel(self, request_id: object) -> None:
         """Stop a call whose client does not want it any more; it gets no answer."""
         if isinstance(request_id, (int, str)):
-            task = self._running.get(coerce_request_id(request_id))
+            self._asked.pop(request_id, None)
+            _, task = self._running.pop(coerce_request_id(request_id), (None, None))
             if task is not None:
                 task.cancel()
 
+    def stop(self) -> list[RequestId]:
+        """Stop every call; gives the requests that wait for an answer."""
+        running, self._running = self._running, {}
+        for _, task in running.values():
+            task.cancel()
+        return [request_id for request_id, _ in running.values()]
+
     async def end(self) -> None:
         """Stop every call; who still waits is told."""
-        waiting = list(self._running.items())
-        for key, task in waiting:
-            task.cancel()
-            await self._outgoing.refuse(types.CONNECTION_CLOSED, "Connection closed", key)
+        for request_id in self.stop():
+            await self._outgoing.refuse(types.CONNECTION_CLOSED, "Connection closed", request_id)
+            self._outgoing.settle(request_id)
 
-    async def _answer(self, key: RequestId, call: PlainCall, version: str) -> None:
+    def _done(self, key: RequestId, task: asyncio.Task[None]) -> None:
+        if key in self._running and self._running[key][1] is task:
+            del self._running[key]
+        if not task.cancelled() and (failure := task.exception()) is not None:
+            _log.error("a call was not answered", exc_info=failure)
+
+    async def _answer(self, call: PlainCall, version: str) -> None:
         try:
             result = await self._shortcut.call(call, version)
             if isinstance(result, types.ErrorData):
@@ -114,5 +132,4 @@ class ShortLines:
             shaped = self._shortcut.shaped(version, result)
             await self._outgoing.send(SessionMessage(types.JSONRPCResponse(jsonrpc="2.0", id=call.id, result=shaped)))
         finally:
-            del self._running[key]
             self._outgoing.settle(call.id)

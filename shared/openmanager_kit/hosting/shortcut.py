@@ -26,6 +26,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import (
     CLIENT_CAPABILITIES_META_KEY,
     CLIENT_INFO_META_KEY,
+    INTERNAL_ERROR,
     PROTOCOL_VERSION_META_KEY,
     CallToolResult,
     ErrorData,
@@ -136,7 +137,9 @@ class Shortcut:
                 return modern_error_data(exc)
             _log.info("tool %r failed: %r", name, str(exc))
             return CallToolResult(content=[TextContent(type="text", text=str(exc))], is_error=True)
-        assert isinstance(result, CallToolResult), "a tool that asks its client nothing asked something"
+        if not isinstance(result, CallToolResult):
+            _log.error("tool %r asked its client something, though it was said to ask nothing", name)
+            return ErrorData(code=INTERNAL_ERROR, message="Internal server error")
         return result
 
     def written(self, call: PlainCall, version: str, result: CallToolResult) -> bytes | None:

@@ -17,11 +17,12 @@ from typing import Any
 
 import anyio
 from mcp.server.mcpserver import MCPServer
+from mcp_types import CONNECTION_CLOSED
 
 from openmanager_kit.hosting.leaving import Leaving, on_signals
 from openmanager_kit.hosting.pipes import PipeReader, PipeWriter
 from openmanager_kit.hosting.short_lines import ShortLines
-from openmanager_kit.hosting.shortcut import Shortcut
+from openmanager_kit.hosting.shortcut import RequestId, Shortcut
 from openmanager_kit.hosting.wire import LONGEST_LINE, Incoming, Outgoing
 from openmanager_kit.server import OpenManagerServer
 
@@ -50,11 +51,17 @@ async def _serve(server: MCPServer[Any], fd_in: int, fd_out: int, leaving: Leavi
         outgoing.witness = short.learns
     incoming = Incoming(reader, outgoing, leaving.begin, longest_line, short)
     lowlevel = server._lowlevel_server
-    with anyio.CancelScope() as scope, on_signals(leaving, scope.cancel):
+
+    def leave() -> None:
+        left.extend(short.stop() if short is not None else ())
+        scope.cancel()
+
+    left: list[RequestId] = []
+    with anyio.CancelScope() as scope, on_signals(leaving, leave):
         await lowlevel.run(incoming, outgoing, lowlevel.create_initialization_options())
     with anyio.move_on_after(_DRAIN_S):
-        if short is not None:
-            await short.end()
+        for request_id in left:
+            await outgoing.refuse(CONNECTION_CLOSED, "Connection closed", request_id)
         await writer.drain()
     writer.close()
     reader.end()

@@ -152,6 +152,10 @@ class Short(Protocol):
         """See that an answer is not wanted any more."""
         ...
 
+    async def end(self) -> None:
+        """Stop whatever is not answered yet."""
+        ...
+
 
 class Incoming(_Stream):
     """Reads messages; answers what is none. After the end of input it waits briefly for open requests."""
@@ -193,6 +197,8 @@ class Incoming(_Stream):
         while not self._ready:
             if self._ended:
                 await self._outgoing.settled(GRACE_S)
+                if self._short is not None:
+                    await self._short.end()  # while what they work on is still there
                 raise anyio.EndOfStream
             data = await self._reader.read()
             if data:
