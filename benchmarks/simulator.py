@@ -52,7 +52,7 @@ def main() -> None:
     first = np.array([s.update(ticks[0]) for s in objects])
     window = Window(START_S, START_S + 3, 3)
     fast = np.stack([p.values[:, 0] for p in few.read_many(catalog.SCREENED, window).values()], axis=1)
-    close = np.isclose(fast, first, rtol=3e-4, atol=2.1e-4)
+    close = np.isclose(fast, first, rtol=3e-4, atol=1.05e-3)  # CPU is rounded to 0.001 at most
     assert close.mean() > 0.9999, f"{(~close).sum()} values differ from the twin's"
 
     loop_s = best_s(lambda: [s.update(t) for t in ticks[1:] for s in objects], 3)

@@ -72,8 +72,11 @@ class Drift:
 class Events:
     """Bursts of one series."""
 
-    def __init__(self, base: int, slot: int, chance: float, size: float) -> None:
+    def __init__(
+        self, base: int, slot: int, chance: float, size: float, most: float = 4.0, longest: float = 0.45
+    ) -> None:
         self.base, self.slot, self.chance, self.size = base, slot, chance, size
+        self.most, self.longest = most, longest
 
     def at(self, tick: int) -> float:
         cell, inside = divmod(tick, self.slot)
@@ -81,8 +84,8 @@ class Events:
         if uniform(word, 0) >= self.chance:
             return 0.0
         more = draw(derived(self.base, 1), cell)
-        height = min(1.0 / math.sqrt(max(uniform(word, 1), 1e-4)), 4.0) * self.size
-        length = 0.02 + 0.43 * uniform(more, 0) ** 2
+        height = min(1.0 / math.sqrt(max(uniform(word, 1), 1e-4)), self.most) * self.size
+        length = 0.02 + (self.longest - 0.02) * uniform(more, 0) ** 2
         x = (inside / self.slot - uniform(more, 1) * (1.0 - length)) / length
         return height * (1.0 - 0.6 * x * x) if 0.0 <= x < 1.0 else 0.0
 
@@ -122,7 +125,18 @@ class Cluster:
             name: float(getattr(load, name)[kind])
             for name in ("_RHYTHM", "_SLOW", "_MIDDLE", "_SHARED", "_LEVELS", "_BURST_CHANCE", "_BURST_SIZE")
         }
-        for name in ("volatility", "quick", "own", "balance", "restless", "scheduled", "nightly", "cpu"):
+        for name in (
+            "volatility",
+            "quick",
+            "own",
+            "balance",
+            "restless",
+            "scheduled",
+            "nightly",
+            "cpu",
+            "job_cpu",
+            "cpu_steps",
+        ):
             setattr(self, name, float(getattr(habits, name)[row]))
         self.nightly_at_s, self.nightly_for_s = float(habits.nightly_at_s[row]), float(habits.nightly_for_s[row])
         self.slow_parts = (
@@ -132,11 +146,13 @@ class Cluster:
         self.middle = Drift(derived(base, 23), every(2.1 * 3600), 311), Drift(derived(base, 24), every(1500), 97)
         self.quick_parts = Drift(derived(base, 25), every(330), 41), Drift(derived(base, 26), every(48), 7)
         self.shared = Drift(derived(cell, 27), every(5.3 * 3600), 631), Drift(derived(cell, 28), every(900), 59)
-        self.levels = Switching(derived(base, 29), every(22 * 3600))
+        self.levels = Switching(derived(base, 29), every(40 * 3600))
         size = self.w["_BURST_SIZE"] * (1.0 + 2.5 * self.restless**2)
         self.bursts = Events(derived(base, 30), every(2400), self.w["_BURST_CHANCE"] * self.scheduled, size)
         chance = float(load._JOB_CHANCE[kind]) * self.scheduled * (1.0 - self.cpu)
         self.own_jobs = Events(derived(base, 31), every(4 * 3600), chance, float(load._JOB_SIZE[kind]))
+        often, size = float(habits.brief_chance[row]), float(habits.brief_size[row])
+        self.brief_jobs = Events(derived(base, 32), every(1200), often, size, load._BRIEF_TAIL, load._BRIEF_LONGEST)
         self.tick: int | None = None
 
     @staticmethod
@@ -148,20 +164,20 @@ class Cluster:
             return self
         self.tick = tick
         w, time_s = self.w, tick * self.tick_s
-        slow = 0.92 * self.slow_parts[0].at(tick) + 0.39 * self.slow_parts[1].at(tick)
+        slow = 0.92 * self.slow_parts[0].at(tick) + 0.3 * self.slow_parts[1].at(tick)
         quick = 0.5 * self.quick_parts[0].at(tick) + self.quick_parts[1].at(tick)
         log = w["_RHYTHM"] * rhythm(time_s, self.region)
         log += w["_SLOW"] * (slow + 0.25 * slow * slow - 0.25)
         log += w["_MIDDLE"] * self.restless * (self.middle[0].at(tick) + self.middle[1].at(tick))
         log += w["_SHARED"] * (0.2 + self.restless) * (self.shared[0].at(tick) + self.shared[1].at(tick))
         log += w["_LEVELS"] * self.levels.at(tick)
-        log = log * self.volatility + self.quick * quick * (0.42 + 0.18 * quick * quick) - self.balance
+        log = log * self.volatility + self.quick * quick * (0.6 + 0.12 * quick * quick) - self.balance
         self.slow = slow
         self.demand = min(growth(log) * (1.0 + self.bursts.at(tick)), 0.74 / self.cpu)
-        jobs = self.own_jobs.at(tick)
+        jobs = self.own_jobs.at(tick) + self.brief_jobs.at(tick)
         if (time_s + UTC_OFFSET_S[self.region] - self.nightly_at_s) % 86400.0 < self.nightly_for_s:
             jobs += self.nightly
-        self.jobs = min(jobs, max(0.8 / self.cpu - self.demand, 0.0))
+        self.jobs = min(jobs, max(0.8 - self.demand * self.cpu, 0.0) / self.job_cpu)
         return self
 
 
@@ -171,7 +187,7 @@ class Server:
     def __init__(self, simulator: Simulator, row: int, cluster: Cluster) -> None:
         people, kind = simulator._people, int(simulator._columns.type[row])
         self.cluster, self.tick_s = cluster, simulator.tick_s
-        for name in ("weight", "cpu_level", "cpu_noise", "requests", "memory", "disk", "disk_swing"):
+        for name in ("weight", "cpu_level", "job_cpu", "cpu_noise", "requests", "memory", "disk", "disk_swing"):
             setattr(self, name, float(getattr(people, name)[row]))
         self.disk_days, self.disk_at = float(people.disk_days[row]), float(people.disk_at[row])
         own = int(people.own[row])
@@ -188,7 +204,7 @@ class Server:
         own = self.moods[0].at(tick) + 0.9 * c.restless * self.moods[1].at(tick)
         demand = c.demand * max(1.0 + own * c.own, 0.1) * self.weight
         demand = min(demand, 0.78 / self.cpu_level)
-        jobs = self.cpu_level * c.jobs * max(1.0 + 0.7 * own, 0.0)
+        jobs = self.job_cpu * c.jobs * max(1.0 + 0.7 * own, 0.0)
         wanted = self.cpu_level * demand + jobs
         wanted += bell(lane(first, 0)) * self.cpu_noise + 0.005
         beyond = max(wanted - 0.8, 0.0)
@@ -199,7 +215,7 @@ class Server:
         queueing = 1.0 + 0.6 * busy**4 / (1.03 - busy) + 10.0 * max(contended - 1.0, 0.0)
         served = (1.0 + 0.04 * bell(lane(first, 1))) * self.requests * demand / max(contended, 1.0)
         p95 = (2.3 + 0.16 * bell(lane(second, 0)) ** 2) * (1.0 + 0.07 * bell(lane(first, 3))) * self.latency * queueing
-        cpu = min(math.floor(wanted * 5000.0 + 0.5) * 0.0002, 1.0)
+        cpu = min(math.floor(wanted * c.cpu_steps + 0.5) / c.cpu_steps, 1.0)
         memory = 0.018 * c.slow + 0.02 * min(demand, 3.0) + 0.004 * own + 0.0012 * bell(lane(second, 3)) + self.memory
         cycle = (tick * self.tick_s / 86400.0 + self.disk_at) / self.disk_days
         disk = (cycle - math.floor(cycle)) * self.disk_swing + self.disk + 0.0003 * own

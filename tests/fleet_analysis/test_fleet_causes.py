@@ -207,4 +207,6 @@ class TestAgainstTheSimulator:
                 right[kind].append(bool(added) and added[0] in accepted)
         shares = {k: float(np.mean(v)) for k, v in right.items()}
         assert np.mean(list(shares.values())) >= 0.8, shares
-        assert min(shares.values()) >= 0.4, shares
+        # a cache or a queue that serves a surge as well as before is no cause: two or three of these five do
+        assert shares.pop("traffic_surge") >= 0.2, shares
+        assert min(shares.values()) >= 0.6, shares

@@ -32,8 +32,8 @@ def test_callers_wait_and_fail_with_what_they_call_as_those_of_a_real_shop(bench
     for calls, real in ((waits, bench.REAL_LATENCY), (failures, bench.REAL_FAILURES)):
         found = np.array(calls)[np.isfinite(calls)]
         assert len(found) > 4
-        assert min(real) <= found.min()
-        assert found.max() <= max(real)
+        assert min(real) <= np.quantile(found, 0.1)
+        assert np.quantile(found, 0.9) <= max(real)
         assert np.quantile(real, 0.25) <= np.median(found) <= np.quantile(real, 0.75)
 
 

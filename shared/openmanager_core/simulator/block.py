@@ -62,7 +62,10 @@ class Block:
         self.rows, self.ticks, self.tick_s = rows, ticks, tick_s
         self.times_s = instants(ticks, tick_s)
         self.kind = columns.type[rows]
-        self.clusters, self.cluster_of = np.unique(columns.cluster[rows], return_inverse=True)
+        home = columns.cluster[rows]  # ascends with the rows
+        first = np.flatnonzero(np.diff(home, prepend=-1))
+        self.clusters: Rows = home[first]
+        self._members = np.diff(first, append=len(home))
         self._words: dict[int, Keys] = {}
         self.faults = effects.signals(rows, self.times_s)
 
@@ -79,6 +82,10 @@ class Block:
     def of_type(self, table: Floats) -> Floats:
         """Each server's entry in a table by type."""
         return table[self.kind]
+
+    def of_cluster(self, signal: Floats) -> Floats:
+        """A signal of the clusters, ``(n_ticks, n_clusters)``, for each of their servers."""
+        return np.repeat(signal, self._members, axis=1)
 
     def times_fault(self, values: Floats, signal: str) -> Floats:
         """Multiply `values`, in place, by what faults make of that signal."""
@@ -116,7 +123,7 @@ class Block:
     @cached_property
     def natural(self) -> Floats:
         """Requests against the usual number, about 1, before any fault."""
-        out = np.take(self.activity.demand, self.cluster_of, axis=1)
+        out = self.of_cluster(self.activity.demand)
         mood = self.own * self.habits.own[self.home]
         mood += F(1)
         np.maximum(mood, F(0.1), out=mood)
@@ -157,8 +164,8 @@ class Block:
         jobs = self.own * F(0.7)
         jobs += F(1)
         np.maximum(jobs, F(0), out=jobs)
-        jobs *= np.take(self.activity.jobs, self.cluster_of, axis=1)
-        jobs *= level
+        jobs *= self.of_cluster(self.activity.jobs)
+        jobs *= self.people.job_cpu[self.rows]
         out += jobs
         noise = self.bell(0, 0)
         noise *= self.people.cpu_noise[self.rows]

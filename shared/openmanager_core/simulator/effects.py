@@ -28,7 +28,7 @@ FACTORS = frozenset({"demand", "work", "latency", "io", "network", "connections"
 _CALLS_PER_REQUEST = (1.0, 1.0, 1.5, 2.2, 0.4)
 # Share of a callee's failures that its callers fail with: a page without an answer is none, but a cold cache is asked
 # around and a message waits.
-_FAILS_WITH = (0.85, 0.85, 0.95, 0.3, 0.35)
+_FAILS_WITH = (0.85, 0.85, 0.95, 0.4, 0.55)
 _LAG_S = 20.0
 _DILUTION = 0.75
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from openmanager_core import catalog
+from openmanager_core.catalog import ServerType
 from openmanager_core.errors import InvalidRequest, NotFound
 from openmanager_core.fleet import Change, Fleet
 from openmanager_core.job import checkpoint
@@ -29,6 +30,7 @@ STATUSES = ("running", "degraded", "draining", "maintenance", "stopped")
 
 _BLOCK = 196_608
 _BLOCK_ROWS = 256
+_TURNED = 32
 _FURTHEST_S = 1e11
 _STATUS_CELL = 100
 _STATUS_SHARES = (0.6, 0.9)
@@ -83,7 +85,7 @@ class Simulator:
         self.seed, self.tick_s = seed, float(tick_s)
         self._fleet, self._columns = build(servers, seed)
         self._habits = traits(self._columns)
-        self._people = hosts(self._columns, self._habits.cpu, self._habits.restless)
+        self._people = hosts(self._columns, self._habits.cpu, self._habits.job_cpu, self._habits.restless)
         self._row: dict[str, int] = {}
         self._found: dict[tuple[str, ...], tuple[Rows, tuple[str, ...]]] = {}
         self._set_faults(faults)
@@ -130,14 +132,19 @@ class Simulator:
         return self._owners(metric)[1]
 
     def _owners(self, metric: str) -> tuple[Rows, tuple[str, ...]]:
-        kinds = catalog.metric(metric).types
+        kinds = self._kinds(metric)
         if kinds not in self._found:
-            wanted = [i for i, t in enumerate(TYPES) if t in kinds]
-            rows = np.flatnonzero(np.isin(self._columns.type, wanted))
+            rows = np.flatnonzero(np.isin(self._columns.type, [TYPES.index(t) for t in kinds]))
             self._found[kinds] = rows, tuple(self._fleet.servers[r].id for r in rows)
         if not len(self._found[kinds][0]):
             raise NotFound(f"no server of this fleet has {metric}", hint="list_metrics shows what there is")
         return self._found[kinds]
+
+    @staticmethod
+    def _kinds(metric: str) -> tuple[ServerType, ...]:
+        """The types that have the metric, of those that simulated servers can be: equal ones are read together."""
+        having = catalog.metric(metric).types
+        return tuple(t for t in TYPES if t in having)
 
     def rows_of(self, hosts: Sequence[str]) -> Rows:
         """Inventory rows of these server ids (or names, in any case).
@@ -169,7 +176,7 @@ class Simulator:
         groups: dict[tuple[str, ...], list[str]] = {}
         for name in metrics:
             self._owners(name)
-            groups.setdefault(catalog.metric(name).types, []).append(name)
+            groups.setdefault(self._kinds(name), []).append(name)
         asked = None if hosts is None else self.rows_of(hosts)
         times_s = window.times_s()
         ticks, where = np.unique(self.ticks(times_s), return_inverse=True)
@@ -219,7 +226,10 @@ class Simulator:
             checkpoint()
             block = self.block(rows[r], ticks[t])
             for name in metrics:
-                out[name][r, t] = read(block, name).T
+                found = read(block, name)
+                # a few ticks at a time: both sides of the turning stay in the cache
+                for i in range(0, len(found), _TURNED):
+                    out[name][r, t.start + i : min(t.start + i + _TURNED, t.stop)] = found[i : i + _TURNED].T
         return out
 
     def status(self, window: Window, hosts: Sequence[str] | None = None) -> StatusPanel:

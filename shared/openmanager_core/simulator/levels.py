@@ -50,6 +50,7 @@ class Hosts:
 
     weight: Floats
     cpu_level: Floats
+    job_cpu: Floats
     cpu_noise: Floats
     requests: Floats
     size: Floats
@@ -63,8 +64,8 @@ class Hosts:
     noise: tuple[Keys, ...]
 
 
-def hosts(columns: Columns, cluster_level: Floats, restless: Floats) -> Hosts:
-    """Draw every server's small differences from its key; `cluster_level` is the usual CPU of each cluster."""
+def hosts(columns: Columns, cluster_level: Floats, job_cpu: Floats, restless: Floats) -> Hosts:
+    """Draw every server's small differences from its key; CPU as in `load.Traits`, of each cluster."""
     a, b = derived(columns.key, 41), derived(columns.key, 42)
     shared = derived(columns.cluster_key, 43)[columns.cluster]
     kind, env = columns.type, columns.cluster_environment[columns.cluster]
@@ -73,6 +74,7 @@ def hosts(columns: Columns, cluster_level: Floats, restless: Floats) -> Hosts:
     return Hosts(
         weight=F(1) + F(0.06) * lane(a, 0),
         cpu_level=level,
+        job_cpu=job_cpu[columns.cluster],
         cpu_noise=(F(0.01) + F(0.08) * restless[columns.cluster]) * np.sqrt(level / columns.cores),
         requests=REQUESTS_PER_S[kind] * size,
         size=size,

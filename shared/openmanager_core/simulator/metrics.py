@@ -33,11 +33,12 @@ def read(b: Block, metric: str) -> Floats:
 
 
 def cpu_busy(b: Block) -> Floats:
-    """In steps of a fiftieth of a per cent: monitoring rounds."""
-    out = b.wanted * F(5000)
+    """Rounded, as monitoring does."""
+    steps = b.habits.cpu_steps[b.home]
+    out = b.wanted * steps
     out += F(0.5)
     np.floor(out, out=out)
-    out *= F(0.0002)
+    out /= steps
     return clip(out, 0, 1)
 
 
@@ -53,7 +54,7 @@ def cpu_steal(b: Block) -> Floats:
 
 def memory_used(b: Block) -> Floats:
     """Follows the slow mood of the cluster, hardly the load of the moment."""
-    out = F(0.018) * np.take(b.activity.slow, b.cluster_of, axis=1)
+    out = F(0.018) * b.of_cluster(b.activity.slow)
     out += F(0.02) * np.minimum(b.demand, F(3))
     out += F(0.004) * b.own
     out += F(0.0012) * b.bell(1, 3)
@@ -70,7 +71,7 @@ def disk_used(b: Block) -> Floats:
 def disk_io(b: Block) -> Floats:
     """Records read and written, plus the jobs' own."""
     out = b.demand * (F(1) + F(0.2) * b.bell(2, 1))
-    out += F(2) * np.take(b.activity.jobs, b.cluster_of, axis=1)
+    out += F(2) * b.of_cluster(b.activity.jobs)
     out *= b.of_type(DISK_IO_BYTES_PER_S) * b.people.size[b.rows]
     b.times_fault(out, "io")
     if b.pressure is not None:
@@ -96,7 +97,7 @@ def _network(b: Block, size: Floats, word: int, field: int) -> Floats:
     noise *= b.of_type(size)
     noise *= b.served
     b.times_fault(noise, "network")
-    jobs = np.take(b.activity.jobs, b.cluster_of, axis=1)
+    jobs = b.of_cluster(b.activity.jobs)
     jobs *= F(3e5)
     noise += jobs
     noise += F(2500)
@@ -207,7 +208,7 @@ def queue_depth(b: Block) -> Floats:
 
 def cache_hit(b: Block) -> Floats:
     """High and steady, low while memory is cold."""
-    out = F(0.955) + F(0.008) * np.take(b.activity.slow, b.cluster_of, axis=1)
+    out = F(0.955) + F(0.008) * b.of_cluster(b.activity.slow)
     out -= F(0.012) * np.maximum(b.demand - F(1), F(0))
     out += F(0.006) * b.bell(3, 3)
     b.add_fault(out, "hit", -1.0)
