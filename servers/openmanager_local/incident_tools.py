@@ -65,7 +65,7 @@ async def recommend_actions(
             else f"Nothing needs doing: {len(seen.findings)} findings, none with a known remedy.",
             problems=seen.problems[:5],
             next_cursor=after,
-        ),
+        ).telling(window=lambda language: span_text(window, language)),
         limit=limit,
         cursor=cursor,
         max_chars=max_chars,

@@ -254,7 +254,7 @@ async def capacity_outlook(
             explanation="" if part else "No cluster has enough readings in this history. Try: a longer history.",
             problems=readings.problems[:5],
             next_cursor=after,
-        ),
+        ).telling(history=lambda language: span_text(window, language)),
         limit=limit,
         cursor=cursor,
         max_chars=max_chars,

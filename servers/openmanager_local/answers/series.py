@@ -128,7 +128,7 @@ class CapacityRow(Row):
     summary: str
 
 
-class CapacityAnswer(Answer):
+class CapacityAnswer(Telling, Answer):
     """A page of clusters, most urgent first."""
 
     history: str
