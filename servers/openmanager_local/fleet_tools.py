@@ -55,14 +55,14 @@ async def fleet_overview(
     """Health of the whole fleet with its worst clusters, strongest anomalies and likely causes. Start here."""
     window = await analyst.window(start, end)
     seen = await survey(analyst, window)
-    fleet = await analyst.fleet()
+    fleet, status = await analyst.fleet(), await analyst.status()
     worst = sorted(
         (c for c in fleet.clusters if seen.clusters.get(c.id, _UNKNOWN).status != "healthy"),
         key=lambda c: (seen.clusters.get(c.id, _UNKNOWN).score, c.id),
     )
     return OverviewAnswer(
         window=span_text(window),
-        source=status_text(await analyst.status()),
+        source=status_text(status),
         health=score_of(seen.fleet),
         status=seen.fleet.status,
         reasons=list(seen.fleet.reasons[:top]),
@@ -90,6 +90,8 @@ async def fleet_overview(
         problems=seen.problems[:10],
         next_steps=_next_steps(bool(seen.findings), bool(seen.causes)),
         trail=await trail_of(analyst, seen) if explain else [],
+    ).telling(
+        window=lambda language: span_text(window, language), source=lambda language: status_text(status, language)
     )
 
 

@@ -76,7 +76,7 @@ async def recommend_actions(
             problems=seen.problems[:5],
             trail=shown,
             next_cursor=after,
-        ),
+        ).telling(window=lambda language: span_text(window, language)),
         limit=limit,
         cursor=cursor,
         max_chars=max_chars,

@@ -27,7 +27,7 @@ def overview(part: OverviewAnswer) -> str:
     ]
     return _paragraphs(
         f"플릿 상태 {_health(part.health)} ({_status(part.status)}). 서버 {part.servers}대: {counted}. {types}.\n"
-        f"구간 {part.window}, 소스 {part.source}, 살핀 시계열 {part.screened_series}개, "
+        f"구간 {part.told('window', 'ko')}, 소스 {part.told('source', 'ko')}, 살핀 시계열 {part.screened_series}개, "
         f"진행 중인 인시던트 {part.open_incidents}건.",
         _block("살펴볼 클러스터", clusters),
         _block(
@@ -42,18 +42,19 @@ def overview(part: OverviewAnswer) -> str:
 
 def actions(part: ActionsAnswer) -> str:
     """What to do, most urgent first."""
-    head = f"{part.window}의 조치 {part.total}건 가운데 {len(part.actions)}건"
+    head = f"{part.told('window', 'ko')} 구간의 조치 {part.total}건 가운데 {len(part.actions)}건"
     return _paragraphs(
-        _block(head, [_action(row) for row in part.actions], part.explanation),
+        _block(head, [_action(row) for row in part.actions], "지금 꼭 해야 할 조치는 없습니다."),
         _block("주의할 점", [f"- {text}" for text in part.problems]),
     )
 
 
 def capacity(part: CapacityAnswer) -> str:
     """Where room runs out, most urgent first."""
-    head = f"클러스터 {part.total}개 가운데 {len(part.clusters)}개, 과거 {part.history}에서 앞으로 {part.horizon}"
+    head = f"클러스터 {part.total}개 가운데 {len(part.clusters)}개, 과거 {part.told('history', 'ko')}에서 "
+    head += f"앞으로 {part.horizon}"
     return _paragraphs(
-        _block(head, [_room(row) for row in part.clusters], part.explanation),
+        _block(head, [_room(row) for row in part.clusters], "판단할 만큼 측정값이 있는 클러스터가 없습니다."),
         _block("주의할 점", [f"- {text}" for text in part.problems]),
     )
 
@@ -62,7 +63,7 @@ def _finding(row: FindingRow) -> str:
     until = f"{row.end}까지" if row.end else "계속되고 있음"
     return (
         f"- [{_term(row.severity)}] {ident(row.server or row.cluster)}의 {ident(row.metric)}: {_kind(row.kind)}, "
-        f"관측값 {amount(row.observed, row.metric)}, 평소 값 {amount(row.expected, row.metric)}\n"
+        f"관측값 {amount(row.observed, row.metric, 'ko')}, 평소 값 {amount(row.expected, row.metric, 'ko')}\n"
         f"  {row.start}부터 {until}, {row.score_sigma:.3g} 시그마, 확신도 {row.confidence:.2f} ({row.id})"
     )
 
@@ -92,7 +93,7 @@ def _action(row: ActionRow) -> str:
 
 
 def _room(row: CapacityRow) -> str:
-    used, peak, limit = (amount(value, row.metric) for value in (row.used, row.peak, row.limit))
+    used, peak, limit = (amount(value, row.metric, "ko") for value in (row.used, row.peak, row.limit))
     if row.used is not None and row.used >= row.limit:
         when = "지금 한도를 넘었음, "
     elif row.exhausted:

@@ -93,11 +93,17 @@ def _shipped(hit: Hit, korean: bool) -> PassageRow:
         causes=list((book.likely_ko if korean else book.likely) or book.likely),
         diagnose=list(book.diagnose),
         remedies=[
-            filled((s.action_ko if korean else s.action) or s.action, words) + (f" — {s.command}" if s.command else "")
+            filled(_generic(s.action_ko) if korean and s.action_ko else s.action, words)
+            + (f" — {s.command}" if s.command else "")
             for s in book.steps
         ],
         verify=filled((book.steps[0].verify_ko if korean else "") or book.steps[0].verify, words),
     )
+
+
+def _generic(action_ko: str) -> str:
+    """A step without a place: "해당 서버" says "서버" already."""
+    return action_ko.replace("$target 서버", "$target")
 
 
 def _own(found: Found) -> PassageRow:

@@ -294,7 +294,7 @@ async def capacity_outlook(
             problems=readings.problems[:5],
             trail=shown,
             next_cursor=after,
-        ),
+        ).telling(history=lambda language: span_text(window, language)),
         limit=limit,
         cursor=cursor,
         max_chars=max_chars,

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from openmanager_core.source.base import SourceStatus
 
 
+_STATES_KO = {"ok": "정상", "degraded": "저하", "down": "중단"}
+_BREAKERS_KO = {"closed": "", "half_open": ", 차단기 시험 중", "open": ", 차단기 열림"}
+
+
 def span_text(window: Window, language: Language = "en") -> str:
     """``start to end, every N s`` in UTC."""
     if language == "ko":
@@ -22,8 +26,12 @@ def span_text(window: Window, language: Language = "en") -> str:
     return f"{iso(window.start_s)} to {iso(window.end_s)} every {window.step_s:g} s"
 
 
-def status_text(status: SourceStatus) -> str:
-    """The source, its state, the newest reading, and the breaker where it is not closed."""
+def status_text(status: SourceStatus, language: Language = "en") -> str:
+    """The source, its state, the newest reading, and the breaker where it is not closed; in Korean without detail."""
+    if language == "ko":
+        newest = "측정값 아직 없음" if status.newest_s is None else f"최신 측정값 {iso(status.newest_s)}"
+        state = _STATES_KO[status.state]
+        return f"{status.kind} {state}, {newest}{_BREAKERS_KO[status.breaker]}"
     newest = "no readings yet" if status.newest_s is None else f"newest reading {iso(status.newest_s)}"
     breaker = "" if status.breaker == "closed" else f", breaker {status.breaker}"
     detail = f" ({visible(status.detail)[:200]})" if status.detail else ""

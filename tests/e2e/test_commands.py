@@ -47,7 +47,7 @@ def test_the_report_is_in_korean_too(form: str, tmp_path: Path) -> None:
         "플릿 상태",
         "이상 징후",
         "유력한 원인",
-        "slow_dependency",
+        "의존 서비스 지연",
         "확인 방법: ",
         "필요한 서버",
         "수준 변화",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,14 @@ from openmanager_core.errors import FleetError
 from openmanager_core.knowledge import runbooks
 from openmanager_core.simulator import FAULT_KINDS
 from openmanager_core.source import SourceSettings
+from openmanager_core.source.simulated import SimulatedSource
+from openmanager_local import report_korean
+from openmanager_local.analyst import Analyst
+from openmanager_local.ask_tools import ask_fleet
 from openmanager_local.asking_voice import FAILURES_KO
+from openmanager_local.fleet_tools import fleet_overview
+from openmanager_local.incident_tools import recommend_actions
+from openmanager_local.series_tools import capacity_outlook
 
 FLEET = SourceSettings(servers=30, anchor_s=AT_S)
 TARGETS = {"traffic_surge": "web-production-us-east-1", "bad_deployment": "api-production-us-east-1"}
@@ -101,6 +109,31 @@ async def test_what_is_asked_about_values_and_habits_is_answered_in_korean_with_
     async with fleet_client(FLEET) as client:
         await ask(client, "inject_fault", kind="disk_filling", target=HIT, severity=0.9, started="now-25m")
         assert await compared(client, ON_ONE_FAULT) > 20
+
+
+@pytest.mark.anyio
+async def test_the_report_in_korean_holds_no_english_sentence_and_ask_shows_runbooks_in_korean(tmp_path: Path) -> None:
+    settings = SourceSettings(servers=14, scenario="incident", anchor_s=AT_S)
+    analyst = Analyst(settings, tmp_path, lambda s: SimulatedSource.from_settings(s, clock=lambda: AT_S))
+    try:
+        text = "\n".join(
+            (
+                report_korean.overview(await fleet_overview(analyst)),
+                report_korean.actions(await recommend_actions(analyst)),
+                report_korean.capacity(await capacity_outlook(analyst, history="1d", limit=10)),
+            )
+        )
+        shown = (await ask_fleet(analyst, "시계가 안 맞을 때 해결 방법", "ko")).as_text()
+    finally:
+        await analyst.aclose()
+    assert "근거: " in text
+    assert "조치: " in shown
+    assert "해당 서버 서버" not in shown
+    for line in text.splitlines():
+        assert not english_in(re.sub(r"simulator |\([0-9a-f]{12}\)|앞으로 7d", "", line)), line
+    # what is run is a command; all else is Korean, with the names that Korean has for programs and files
+    for line in shown.split("계획")[0].splitlines():
+        assert not line or re.match(r"  (?:진단|확인): ", line) or re.search("[가-힣]{2}", line.split(": ")[-1]), line
 
 
 def test_the_test_itself_sees_english_sentences_and_changed_figures() -> None:

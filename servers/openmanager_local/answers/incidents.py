@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from openmanager_core.text import ident
 from openmanager_kit.answers import Answer
-from openmanager_local.answers.common import ActionRow, Row, block, joined, more, notes, trail_block
+from openmanager_local.answers.common import ActionRow, Row, Telling, block, joined, more, notes, trail_block
 
 
-class ActionsAnswer(Answer):
+class ActionsAnswer(Telling, Answer):
     """A page of actions, most urgent first, or why there are none."""
 
     window: str

@@ -33,7 +33,7 @@ class ClusterRow(Telling, Row):
     reasons: list[str]
 
 
-class OverviewAnswer(Answer):
+class OverviewAnswer(Telling, Answer):
     """The whole fleet at a glance."""
 
     window: str

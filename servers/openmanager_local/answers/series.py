@@ -136,7 +136,7 @@ class CapacityRow(Row):
     exhausted_before: str | None
 
 
-class CapacityAnswer(Answer):
+class CapacityAnswer(Telling, Answer):
     """A page of clusters, most urgent first."""
 
     history: str
