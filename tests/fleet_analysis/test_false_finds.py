@@ -69,3 +69,14 @@ def test_a_quiet_simulated_fleet_gets_no_blame() -> None:
         seen = overview({name: sim.read(name, window) for name in SCREENED}, sim.fleet(), window)
         blamed += [(seed, cause.kind, cause.node) for cause in seen.causes]
     assert len(blamed) <= 1, blamed
+
+
+def test_looks_at_the_peers_of_a_quiet_simulated_fleet_find_an_odd_one_no_more_often_than_the_rate_says() -> None:
+    looks = wrong = 0
+    for seed in range(6):
+        end_s = 1_790_000_000.0 + 31_968.0 * seed
+        sim = Simulator(120, seed=seed)
+        for name in SCREENED:
+            looks += 1
+            wrong += bool(peer_outliers(sim.read(name, Window(end_s - 3600, end_s, 15.0)), sim.fleet()))
+    assert wrong <= RATE * looks + 2.6 * math.sqrt(RATE * (1 - RATE) * looks), (wrong, looks)

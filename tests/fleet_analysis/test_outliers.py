@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as hnp
 
 from openmanager_core.analysis.outliers import false_discovery, peer_groups, peer_outliers, peer_scores
 from openmanager_core.errors import InsufficientData, InvalidRequest
+from openmanager_core.fleet import Fleet, ServerCluster, ServerInstance
 from openmanager_core.panel import Panel
 
 tables = hnp.arrays(
@@ -99,3 +100,33 @@ def test_silent_hosts_and_senseless_thresholds_are_handled() -> None:
     assert peer_outliers(empty, fleet) == []
     with pytest.raises(InvalidRequest, match="min_sigma must be above 0, got 0"):
         peer_outliers(panels["cpu_busy_ratio"], fleet, min_sigma=0)
+
+
+def test_a_server_is_compared_with_its_cluster_else_with_its_type_in_its_region() -> None:
+    """Regions have their own hours: what is usual in one at this time is not odd because another sleeps."""
+    tokyo, paris = [f"t{k}" for k in range(7)], [f"p{k}" for k in range(6)]
+    places = dict.fromkeys(tokyo, "tokyo") | dict.fromkeys(paris, "paris")
+    servers = tuple(
+        ServerInstance(
+            name, name, "web", environment="production", region=region, cluster="c" if name in tokyo[:5] else ""
+        )
+        for name, region in places.items()
+    )
+    fleet = Fleet(servers, (ServerCluster("c", "web", members=tuple(tokyo[:5])),))
+    values = 0.3 + 0.01 * np.random.default_rng(2).normal(size=(13, 200))
+    values[7:, -20:] += 0.2  # Paris wakes up
+    panel = Panel("cpu_busy_ratio", tuple(places), 15.0 * np.arange(200), values)
+    groups = peer_groups(panel.hosts, fleet).groups
+    assert [(name, len(rows), int(judged.sum())) for name, rows, judged in groups] == [
+        ("cluster c", 5, 5),
+        ("production web servers in tokyo", 7, 2),
+        ("production web servers in paris", 6, 6),
+    ]
+    assert peer_outliers(panel, fleet) == []
+    values[6, -20:] += 0.1
+    values[9, -20:] += 0.1
+    found = {f.host: f.evidence.note for f in peer_outliers(panel, fleet)}
+    assert found == {
+        "t6": "peers: production web servers in tokyo",
+        "p2": "peers: production web servers in paris",
+    }

@@ -108,20 +108,23 @@ class PeerGroups:
     Attributes
     ----------
     groups
-        (name, rows of the panel) per group large enough.
+        (name, rows of the panel, which of those are judged by it) per group large enough.
     skipped
         Hosts in no group that is large enough.
     explanation
         One sentence about the skipped hosts; empty if there are none.
     """
 
-    groups: tuple[tuple[str, npt.NDArray[np.intp]], ...]
+    groups: tuple[tuple[str, npt.NDArray[np.intp], npt.NDArray[np.bool_]], ...]
     skipped: tuple[str, ...]
     explanation: str
 
 
 def peer_groups(hosts: tuple[str, ...], fleet: Fleet, *, min_hosts: int = MIN_PEERS) -> PeerGroups:
-    """Split hosts into peers: the cluster where it is large enough, else type and environment."""
+    """Split hosts into peers: the cluster where it is large enough, else type, environment and region.
+
+    Never across regions: they have their own hours, and on a quiet fleet one in twelve looks found what was only that.
+    """
     by_cluster: dict[str, list[int]] = defaultdict(list)
     by_type: dict[str, list[int]] = defaultdict(list)
     for row, host in enumerate(hosts):
@@ -130,13 +133,16 @@ def peer_groups(hosts: tuple[str, ...], fleet: Fleet, *, min_hosts: int = MIN_PE
             continue
         if server.cluster:
             by_cluster[server.cluster].append(row)
-        by_type[f"{server.environment} {server.type} servers"].append(row)
-    groups = [(f"cluster {name}", rows) for name, rows in by_cluster.items() if len(rows) >= min_hosts]
-    placed = {row for _, rows in groups for row in rows}
-    for name, rows in by_type.items():
-        # the yardstick uses all of the type, but only hosts without a cluster group are judged by it
-        if len(rows) >= min_hosts and any(row not in placed for row in rows):
-            groups.append((name, rows))
+        place = f" in {server.region}" if server.region else ""
+        by_type[f"{server.environment} {server.type} servers{place}"].append(row)
+    groups = []
+    placed: set[int] = set()
+    clusters = [(f"cluster {name}", rows) for name, rows in by_cluster.items()]
+    for name, rows in (*clusters, *by_type.items()):
+        # the yardstick uses all of the type, but only hosts without a nearer group are judged by it
+        judged = np.array([row not in placed for row in rows])
+        if len(rows) >= min_hosts and judged.any():
+            groups.append((name, np.array(rows, np.intp), judged))
             placed.update(rows)
     skipped = tuple(h for row, h in enumerate(hosts) if row not in placed)
     said = ""
@@ -145,7 +151,7 @@ def peer_groups(hosts: tuple[str, ...], fleet: Fleet, *, min_hosts: int = MIN_PE
             f"{len(skipped)} of {len(hosts)} hosts have fewer than {min_hosts} peers and were not compared with any, "
             f"{skipped[0]} for one"
         )
-    return PeerGroups(tuple((n, np.array(r, np.intp)) for n, r in groups), skipped, said)
+    return PeerGroups(tuple(groups), skipped, said)
 
 
 def peer_outliers(panel: Panel, fleet: Fleet, *, min_sigma: float = 4.0) -> list[Finding]:
@@ -156,7 +162,7 @@ def peer_outliers(panel: Panel, fleet: Fleet, *, min_sigma: float = 4.0) -> list
     panel
         One metric of many hosts; only metrics of one level per type make sense across hosts.
     fleet
-        Says who is whose peer: the cluster, else hosts of the same type and environment. Hosts with fewer
+        Says who is whose peer: the cluster, else hosts of the same type, environment and region. Hosts with fewer
         than 5 peers are left out (`peer_groups` says which).
     min_sigma
         Least distance, sustained over the newest tenth of the window, above 0.
@@ -189,7 +195,7 @@ def peer_outliers(panel: Panel, fleet: Fleet, *, min_sigma: float = 4.0) -> list
     n_times = len(panel.times_s)
     recent = max(1, round(_RECENT_SHARE * n_times))
     rows, names, apart, since, middles, spreads, nows = [], [], [], [], [], [], []
-    for name, members in peer_groups(panel.hosts, fleet).groups:
+    for name, members, judged in peer_groups(panel.hosts, fleet).groups:
         checkpoint()
         values = panel.values[members]
         scores = peer_scores(values, floor=row_of.floor, relative=row_of.relative)
@@ -203,15 +209,15 @@ def peer_outliers(panel: Panel, fleet: Fleet, *, min_sigma: float = 4.0) -> list
         moved = np.where(np.abs(mean - always) < np.abs(mean), mean - always, mean)
         # the smaller of the two distances: apart from the peers now, and not just as it always was
         distance = np.where(held, np.minimum(np.abs(mean), np.abs(moved)) * np.sign(mean), 0.0)
-        for k in range(len(members)):
+        level, now, spread = _levels(values[:, -recent:])
+        for k in np.flatnonzero(judged):
             rows.append(int(members[k]))
             names.append(name)
             apart.append(float(distance[k]))
             since.append(_since(scores[k], min_sigma, float(np.sign(mean[k]))))
-        level, now, spread = _levels(values[:, -recent:])
-        middles += [level] * len(members)
-        spreads += [max(spread, row_of.floor, row_of.relative * abs(level))] * len(members)
-        nows += now.tolist()
+            middles.append(level)
+            spreads.append(max(spread, row_of.floor, row_of.relative * abs(level)))
+            nows.append(float(now[k]))
     if not rows:
         return []
     distance = np.abs(np.array(apart))
@@ -220,11 +226,7 @@ def peer_outliers(panel: Panel, fleet: Fleet, *, min_sigma: float = 4.0) -> list
         _finding(panel, fleet, row_of, rows[k], names[k], apart[k], since[k], recent, nows[k], middles[k], spreads[k])
         for k in np.flatnonzero(passing)
     ]
-    best: dict[str, Finding] = {}
-    for finding in found:
-        if finding.host not in best or finding.score_sigma > best[finding.host].score_sigma:
-            best[finding.host] = finding
-    return sorted(best.values(), key=lambda f: -f.score_sigma)
+    return sorted(found, key=lambda f: -f.score_sigma)
 
 
 def false_discovery(p_values: Column, q: float) -> npt.NDArray[np.bool_]:

@@ -206,6 +206,8 @@ def _findings(
         checkpoint()
         members = list(fleet.cluster_by_id[cluster].members) if cluster in fleet.cluster_by_id else []
         if len(members) < MIN_PEERS:
+            members = _alike(panels[name], members, fleet)
+        if len(members) < MIN_PEERS:
             continue
         known = {(f.host, f.metric) for f in found.values()}
         for finding in peer_outliers(panels[name].take(members[:200]), fleet, min_sigma=min_sigma):
@@ -265,6 +267,13 @@ def _by_type(chosen: Mapping[str, Sequence[str]], fleet: Fleet) -> dict[tuple[st
         for host in hosts:
             out[name, fleet.by_id[host].type if host in fleet.by_id else ""].append(host)
     return out
+
+
+def _alike(panel: Panel, members: Sequence[str], fleet: Fleet) -> list[str]:
+    """The servers that a small cluster's are compared with: of the same type, environment and region."""
+    places = {(s.type, s.environment, s.region) for s in map(fleet.by_id.get, members) if s is not None}
+    known = ((host, fleet.by_id.get(host)) for host in panel.hosts)
+    return [h for h, s in known if s is not None and (s.type, s.environment, s.region) in places]
 
 
 def _company(panel: Panel, suspects: Sequence[str], kind: str, fleet: Fleet) -> list[str]:
