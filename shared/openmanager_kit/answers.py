@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from openmanager_core.errors import InvalidRequest
 from openmanager_kit import cursors
+from openmanager_kit.freshness import GROWS, MADE
 
 Item = TypeVar("Item")
 A = TypeVar("A", bound="Answer")
@@ -131,7 +132,8 @@ def paged(
         answer = build(page[:count], total, cursors.encode(after, key) if after < total else None)
         # Measured as the plainest writer puts numbers down: 1e-07 where pydantic writes 1e-7.
         structure = _COMPACT(answer.structured())
-        return answer, max(len(answer.as_text()), len(structure))
+        grows = GROWS if MADE in structure else 0
+        return answer, max(len(answer.as_text()), len(structure)) + grows
 
     most = len(page) if weigh is None else _most(page, weigh, max_chars)
     fits, too_many, best = 0, most + 1, None

@@ -17,6 +17,9 @@ from openmanager_kit.sharing import Standing
 R = TypeVar("R")
 
 MADE = "cache: made for this call"
+GROWS = 250
+"""Characters that the line may become longer by."""
+
 TRAIL = "trail"
 _LINE = re.compile(rf"^- {re.escape(MADE)}$", re.MULTILINE)
 

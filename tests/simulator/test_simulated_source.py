@@ -105,7 +105,7 @@ async def test_the_incident_leads_the_ranking() -> None:
 
 @pytest.mark.anyio
 async def test_ranking_in_blocks_gives_what_one_screening_gives_and_tells_how_far_it_is() -> None:
-    source, _ = _source(300)
+    source, _ = _source(300, "incident")
     notes: list[str] = []
     token = current_job.set(Job(lambda _, note: notes.append(note)))
     window = Window(NOW_S - 7200, NOW_S, 1)
