@@ -26,6 +26,11 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores, since many tests wait: for engines, browsers and clients."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the one that waits three minutes for a real engine, so that others run beside it."""
     items.sort(key=lambda item: "test_live_prometheus" not in item.nodeid)
