@@ -1,8 +1,9 @@
-"""What can be read by address: the inventory, one server, one incident; and completions of their names."""
+"""What can be read by address: the inventory, one server, one incident, the page; and completions of their names."""
 
 from __future__ import annotations
 
-from mcp.server.mcpserver import MCPServer
+from pathlib import Path
+
 from mcp_types import (
     Completion,
     CompletionArgument,
@@ -16,6 +17,8 @@ from openmanager_core.errors import StorageUnavailable
 from openmanager_core.job import offload
 from openmanager_core.text import ident
 from openmanager_core.timespan import iso
+from openmanager_kit.apps.pages import Page, add_pages
+from openmanager_kit.server import OpenManagerServer
 from openmanager_local.analyst import Analyst
 from openmanager_local.answers.common import amount
 from openmanager_local.fleet_tools import describe_server
@@ -27,9 +30,18 @@ _LISTED = 150
 _DEPLOYMENTS = 6
 _PERFORMANCE = ("requests_per_s", "errors_per_s", "latency_p95_s", "cpu_busy_ratio", "memory_used_ratio")
 
+FLEET = Page(
+    uri="ui://fleet/overview",
+    title="Fleet overview",
+    description="Health, clusters, causes and anomalies of the fleet, followed while the page is open",
+    parts=Path(__file__).parent / "pages",
+    name="fleet",
+)
 
-def add_resources(server: MCPServer, analyst: Analyst) -> None:
+
+def add_resources(server: OpenManagerServer, analyst: Analyst) -> None:
     """Give the server its resources and completions."""
+    add_pages(server, FLEET)
 
     @server.resource("fleet://servers", title="Servers", mime_type="text/plain")
     async def servers() -> str:
@@ -78,7 +90,7 @@ def add_resources(server: MCPServer, analyst: Analyst) -> None:
         found = begin + inside
         return Completion(values=found[:_MOST], total=len(found), has_more=len(found) > _MOST)
 
-    server.completion()(complete)  # type: ignore[no-untyped-call]
+    server.completion()(complete)
 
 
 async def applications_text(analyst: Analyst) -> str:

@@ -30,7 +30,7 @@ from openmanager_local.incident_tools import (
     update_incident,
 )
 from openmanager_local.prompts import add_prompts
-from openmanager_local.resources import add_resources
+from openmanager_local.resources import FLEET, add_resources
 from openmanager_local.runbook_tools import search_runbooks
 from openmanager_local.series_tools import capacity_outlook, forecast_metric, query_metrics
 
@@ -53,7 +53,7 @@ class Section(BaseModel):
 
 
 READING_TOOLS: tuple[Tool, ...] = (
-    reads(fleet_overview, "Fleet overview", deadline_s=60, shared=True),
+    reads(fleet_overview, "Fleet overview", deadline_s=60, shared=True).shown_by(FLEET.uri),
     reads(list_servers, "List servers", shared=True),
     reads(describe_server, "Describe a server", shared=True),
     reads(list_metrics, "List metrics", shared=True),
