@@ -26,6 +26,8 @@ from openmanager_core.storage import schema as ledger_schema
 from openmanager_core.storage.ledger import Ledger
 from openmanager_kit.access import tokens, trail_file
 from openmanager_kit.access.chain import Row
+from openmanager_search.engines import local_index
+from openmanager_search.engines.local_index import Source, Update, path_of, written
 from openmanager_thinking import schema as thinking_schema
 from openmanager_thinking.store import FILE as THINKING_FILE
 
@@ -33,6 +35,7 @@ FOLDER = Path(__file__).parent / "released"
 KEY = "6b" * 32
 SECRET = "a" * 43
 T0 = 1_000_000.0
+INDEX = "wiki"
 FLEET = Fleet((), (), (("web", "api"), ("api", "db")))
 
 
@@ -72,6 +75,13 @@ async def _trail(home: Path) -> None:
     file.close()
 
 
+async def _index(home: Path) -> None:
+    with written(path_of(home, INDEX)) as connection:
+        update = Update(connection, "/srv/wiki")
+        for name, text in (("pool.md", "The pool of connections was exhausted."), ("글.md", "연결 풀이 고갈되었다.")):
+            update.take(Source(name, 1, len(text.encode())), text.encode(), name, text)
+
+
 @dataclass(frozen=True, slots=True)
 class Format:
     """One kind of state file: its name, its version of today, and what writes one."""
@@ -85,6 +95,7 @@ FORMATS = {
     "ledger": Format("ledger.sqlite3", ledger_schema.VERSION, _ledger),
     "thinking": Format(THINKING_FILE, thinking_schema.VERSION, _thinking),
     "tokens": Format(tokens.FILE, tokens.VERSION, _tokens),
+    "index": Format(f"search/indexes/{INDEX}.sqlite3", local_index.VERSION, _index),
     "audit": Format(trail_file.FILE, trail_file.VERSION, _trail),
 }
 
@@ -97,6 +108,7 @@ def kept(name: str, version: int) -> Path:
 def laid_down(name: str, version: int, home: Path) -> Path:
     """Make a file as that version left it."""
     path = home / FORMATS[name].file
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(gzip.decompress(kept(name, version).read_bytes()))
     return path
 

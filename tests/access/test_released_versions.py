@@ -19,6 +19,9 @@ from openmanager_kit.access.trail_file import KEY as KEY_FILE
 from openmanager_kit.access.trail_file import TrailFile, verified
 from openmanager_kit.backups.making import back_up
 from openmanager_kit.backups.restoring import put_back
+from openmanager_search.engines.base import Query
+from openmanager_search.engines.local import Local
+from openmanager_search.engines.local_index import Source, Update, written
 
 pytestmark = pytest.mark.anyio
 
@@ -80,6 +83,20 @@ def test_a_trail_of_then_verifies_and_goes_on(tmp_path: Path, version: int) -> N
     assert verified(tmp_path) == ([], 5, 5)
 
 
+@pytest.mark.parametrize("version", every_version("index"))
+async def test_an_index_of_then_is_searched_and_brought_up_to_date(tmp_path: Path, version: int) -> None:
+    path = laid_down("index", version, tmp_path)
+    engine = Local(tmp_path)
+    for question, title in (("pool exhausted", "pool.md"), ("고갈", "글.md")):
+        assert [hit.title for hit in (await engine.search(Query(question), 1)).hits] == [title]
+    with written(path) as connection:
+        update = Update(connection, "/srv/wiki")
+        update.take(Source("new.md", 2, 3), b"new", "new.md", "drained")
+        update.forget_vanished()
+        assert (update.summary.new, update.summary.gone) == (1, 2)
+    assert [hit.title for hit in (await engine.search(Query("drained"), 1)).hits] == ["new.md"]
+
+
 @pytest.mark.parametrize("name", FORMATS)
 async def test_what_today_s_code_makes_is_what_was_written_down_for_its_version(tmp_path: Path, name: str) -> None:
     old, new = tmp_path / "old", tmp_path / "new"
@@ -105,6 +122,8 @@ async def test_a_file_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path: 
                 await Ledger.open(path)
             elif name == "tokens":
                 TokenStore(tmp_path).list()
+            elif name == "index":
+                await Local(tmp_path).search(Query("pool"), 1)
             else:
                 TrailFile(tmp_path)
         said = str(caught.value)

@@ -17,7 +17,9 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 MOST_CHARS = 1_000_000
 """Characters of one file that are looked through; the rest is left out, and counted as cut."""
 
-_VERSION = 1
+VERSION = 1
+"""Of the file's format."""
+
 _BUSY_S = 5.0
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -98,7 +100,7 @@ def written(path: Path) -> Iterator[sqlite3.Connection]:
     Raises
     ------
     StorageUnavailable
-        If another command writes it, it is damaged, or the disk is full.
+        If another command writes it, it is damaged or a newer version's, or the disk is full.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     new = not path.exists()
@@ -108,15 +110,10 @@ def written(path: Path) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("BEGIN IMMEDIATE")
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if version == 0:
+            if not _version(connection, path):
                 for statement in _SCHEMA.strip().split(";\n"):
                     connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {_VERSION}")
-            elif version != _VERSION:
-                raise StorageUnavailable(
-                    f"index {path.stem} is of another version of this program", hint=f"--remove {path.stem}"
-                )
+                connection.execute(f"PRAGMA user_version = {VERSION}")
             try:
                 yield connection
             except BaseException:
@@ -140,18 +137,30 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
     NotFound
         If there is none.
     StorageUnavailable
-        If it cannot be read.
+        If it cannot be read, or a newer version wrote it.
     """
     if not path.exists():
         raise NotFound(f"there is no local index {path.stem}", hint="openmanager index DIR")
     try:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=1.0)) as connection:
             connection.execute("PRAGMA query_only = ON")
+            _version(connection, path)
             yield connection
     except sqlite3.Error as exc:
         raise StorageUnavailable(
             f"the local index {path.stem} cannot be read: {exc}", hint=f"openmanager index --remove {path.stem}"
         ) from exc
+
+
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    """Give the version of the file's format, 0 for a file with nothing in it; refuse a newer one."""
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > VERSION:
+        raise StorageUnavailable(
+            f"the index {path.stem} was written by a newer OpenManager (its format is {version}, ours is {VERSION})",
+            hint=f"update OpenManager, or openmanager index --remove {path.stem} and index again",
+        )
+    return version
 
 
 class Update:
