@@ -14,9 +14,10 @@ import anyio
 
 from openmanager_core import catalog
 from openmanager_core.errors import FleetError, InvalidRequest, StorageUnavailable, Unsupported
-from openmanager_core.fleet import Fleet
+from openmanager_core.fleet import COMMITTED_BEFORE_S, Change, Fleet
 from openmanager_core.job import checkpoint, offload
 from openmanager_core.knowledge.folder import Folder
+from openmanager_core.operations_log import OperationsLog
 from openmanager_core.source import SourceSettings, open_source
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ class Analyst:
         Opens the source, once; for one with a clock of its own.
     runbooks
         The user's own folder of Markdown; empty: none.
+    changes
+        The user's own file of what was done to the fleet; empty: none.
     shared
         Folder that all workers of one service have; None if there is one process only.
     """
@@ -78,12 +81,14 @@ class Analyst:
         opener: Callable[[SourceSettings], Source] = open_source,
         runbooks: str = "",
         shared: Path | None = None,
+        changes: str = "",
     ) -> None:
         self.settings = source
         self._opener = opener
         self._home = home
         self._shared = shared
         self.runbooks = Folder(Path(runbooks).expanduser(), home or Path()) if runbooks and home is not None else None
+        self._log = OperationsLog(Path(changes).expanduser()) if changes else None
         self._source: Source | None = None
         self._ledger: Ledger | None = None
         self._ledger_problem = "" if home else "nothing is kept: no state folder is set"
@@ -204,6 +209,15 @@ class Analyst:
         if self._inventory is None or now - self._inventory[0] > _INVENTORY_TTL_S:
             self._inventory = (now, await (await self.source()).inventory())
         return self._inventory[1]
+
+    async def changes(self, window: Window) -> tuple[tuple[Change, ...], list[str]]:
+        """What was done to the fleet within the window, or written a day before it; and what is wrong with the file."""
+        known = await (await self.source()).changes(window)
+        if self._log is None:
+            return known, []
+        start_s = window.start_s - COMMITTED_BEFORE_S
+        noted, problems = await offload(self._log.changes, await self.fleet(), start_s, window.end_s)
+        return tuple(sorted((*known, *noted), key=lambda change: change.at_s)), problems
 
     def known_inventory(self) -> tuple[int, float] | None:
         """How many servers the inventory in use holds, and how many seconds ago it was asked for; None: not yet."""

@@ -162,7 +162,7 @@ async def compare(run: Run) -> None:
     windows: dict[str, str] = {}
     if plan.since_deploy:
         past = await run.analyst.window("now-7d", "now", points=1000)
-        deploys = [c for c in await (await run.analyst.source()).changes(past) if c.kind == "deployment"]
+        deploys = [c for c in (await run.analyst.changes(past))[0] if c.kind == "deployment"]
         if deploys:
             last = max(deploys, key=lambda c: c.at_s)
             at = last.at_s

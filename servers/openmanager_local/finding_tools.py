@@ -10,6 +10,7 @@ from openmanager_core import catalog
 from openmanager_core.errors import InvalidRequest
 from openmanager_core.findings import SEVERITIES, Finding
 from openmanager_core.job import checkpoint, offload, part
+from openmanager_core.operations_log import LONGEST_LINE, changes_of
 from openmanager_core.text import ident
 from openmanager_core.timespan import iso, parse_duration
 from openmanager_kit.answers import paged
@@ -248,6 +249,10 @@ async def find_root_cause(
     target: Annotated[str, Field(description="Server or cluster; empty: all")] = "",
     start: Start = "now-1h",
     end: End = "now",
+    changes: Annotated[
+        list[Annotated[str, Field(max_length=LONGEST_LINE)]],
+        Field(max_length=100, description="Done to the fleet: TIME PLACE commit TEXT"),
+    ] = [],  # noqa: B006 - never changed
     limit: Annotated[int, Field(ge=1, le=20, description="Most causes")] = 5,
     explain: Explain = False,
 ) -> RootCauseAnswer:
@@ -257,7 +262,9 @@ async def find_root_cause(
     place = ""
     if target:
         place = target if target in fleet.cluster_by_id else fleet.server(target).cluster or fleet.server(target).id
-    seen = await survey(analyst, window)
+    now_s = await analyst.now_s()
+    told = [change for line in changes for change in changes_of(line, fleet, now_s)]
+    seen = await survey(analyst, window, told=[change for change in told if change.at_s <= window.end_s])
     causes = [c for c in seen.causes if not place or _concerns(c.node, c.explains, place, fleet.by_id.get(c.node))]
     related = [f for f in seen.findings if not place or place in (f.cluster, f.host)] or list(seen.findings)
     ledger = await analyst.ledger()

@@ -50,6 +50,7 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     runbooks: str = Field(default="", max_length=4096, description="Your own folder of Markdown runbooks")
+    changes: str = Field(default="", max_length=4096, description="Your own file of changes: TIME PLACE [KIND] TEXT")
 
 
 READING_TOOLS: tuple[Tool, ...] = (
@@ -86,7 +87,7 @@ TOOLS = READING_TOOLS + WRITING_TOOLS + SIMULATOR_TOOLS
 def build(settings: ServerSettings, opener: Callable[[SourceSettings], Source] = open_source) -> OpenManagerServer:
     """Make the server over the source that `opener` opens; nothing is opened before the first call."""
     section = settings.section or Section()
-    analyst = Analyst(settings.source, settings.home, opener, section.runbooks, settings.shared)
+    analyst = Analyst(settings.source, settings.home, opener, section.runbooks, settings.shared, section.changes)
     server = OpenManagerServer(
         "openmanager-local",
         title="OpenManager fleet analyst",

@@ -74,8 +74,9 @@ async def survey(
     hosts: Sequence[str] | None = None,
     metrics: Sequence[str] = (),
     min_sigma: float = USUAL_SIGMA,
+    told: Sequence[Change] = (),
 ) -> Survey:
-    """Look at the fleet, or at `hosts`, over the window, and keep what is found.
+    """Look at the fleet, or at `hosts`, over the window, and keep what is found; `told` changes count with the known.
 
     Small enough, everything is read; else the source ranks its series and only the suspects, and a few of
     their peers, are read in full.
@@ -86,7 +87,8 @@ async def survey(
     count = len(fleet.servers) if hosts is None else len(hosts)
     if not metrics and count > _EVERY_METRIC_UP_TO:
         names = tuple(name for name in names if name in catalog.SCREENED)
-    changes = await source.changes(window)
+    changes, unread = await analyst.changes(window)
+    changes = tuple(sorted((*changes, *told), key=lambda change: change.at_s))
     checkpoint(0.02, f"screening: {len(names)} metrics of {count:,} servers, {len(changes)} changes known")
     series = count * len(names)
     whole = (
@@ -128,7 +130,14 @@ async def survey(
     )
     # Ranked anew: a verdict takes away from severity and score.
     findings = sorted(await analyst.damped(seen.findings), key=pressing_first)
-    problems = [*(ranking.problems if ranking else ()), *readings.problems, *seen.problems, too_little, not_kept]
+    problems = [
+        *(ranking.problems if ranking else ()),
+        *readings.problems,
+        *seen.problems,
+        *unread,
+        too_little,
+        not_kept,
+    ]
     return Survey(
         window=window,
         readings=readings,

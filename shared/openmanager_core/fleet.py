@@ -12,6 +12,7 @@ from openmanager_core.errors import InvalidRequest, NotFound
 from openmanager_core.facts import Fact, paired
 from openmanager_core.wording import Language, all_said
 
+ChangeKind = Literal["deployment", "restart", "config", "scaling", "commit"]
 HealthStatus = Literal["healthy", "degraded", "critical", "unknown"]
 
 
@@ -134,10 +135,14 @@ class ApplicationMetrics:
 class Change:
     """Something that was done to the fleet and may explain what followed."""
 
-    kind: Literal["deployment", "restart", "config", "scaling"]
+    kind: ChangeKind
     at_s: float
     target: str
     description: str
+
+
+COMMITTED_BEFORE_S = 24 * 3600.0
+"""What was written may be rolled out so much later."""
 
 
 @dataclass(frozen=True)

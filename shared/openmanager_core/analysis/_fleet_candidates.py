@@ -15,6 +15,7 @@ from openmanager_core.analysis._fleet_symptoms import Symptom
 from openmanager_core.analysis._fleet_words import told
 from openmanager_core.facts import fact
 from openmanager_core.findings import Cause
+from openmanager_core.fleet import COMMITTED_BEFORE_S, Change
 
 _WEIGHT = {
     "crash": 4.0,
@@ -49,7 +50,7 @@ _LOAD_MOVES = {"network_loss": 0.03, "memory_leak": 0.08}
 """Rises up to here can follow from overload alone."""
 _MOST_FORMED = 120
 """Every candidate is weighed against every other; the weakest of very many can not be the cause."""
-_CHANGE_FACTOR = 1.5
+_CHANGE_FACTOR, _COMMIT_FACTOR = 1.5, 1.1
 _CHANGE_BEFORE_S = 1800.0
 _CHANGE_AFTER_S = 120.0
 _MIN_SCORE = dict.fromkeys(("traffic_surge", "cpu_saturation", "slow_dependency", "bad_deployment"), 1.9)
@@ -253,24 +254,31 @@ def _importance(c: Candidate, scene: Scene) -> float:
     return factor
 
 
+def _before_s(change: Change) -> float:
+    return COMMITTED_BEFORE_S if change.kind == "commit" else _CHANGE_BEFORE_S
+
+
 def _with_change(c: Candidate, scene: Scene) -> Candidate:
-    """Name the latest change at the same place shortly before the onset; a deployment explains errors."""
+    """Name the latest change at the same place shortly before the onset; a deployment explains errors.
+
+    A commit is named only where nothing else was done, and from further back.
+    """
     onset_s = float(scene.edges_s[c.first])
     bin_s = float(scene.edges_s[1] - scene.edges_s[0])
     near = [
         x
         for x in scene.changes
-        if x.target in (c.node, c.cluster)
-        and -_CHANGE_BEFORE_S - bin_s <= x.at_s - onset_s <= _CHANGE_AFTER_S + 2 * bin_s
+        if x.target in (c.node, c.cluster) and -_before_s(x) - bin_s <= x.at_s - onset_s <= _CHANGE_AFTER_S + 2 * bin_s
     ]
     if not near:
         return c
-    latest = max(near, key=lambda x: x.at_s)
+    latest = max(near, key=lambda x: (x.kind != "commit", x.at_s))
     said = fact("change", kind=latest.kind, target=latest.target, at_s=latest.at_s, description=latest.description)
     kind = c.kind
     if latest.kind in ("deployment", "config") and kind in ("slow_dependency", "cpu_saturation"):
         kind = "bad_deployment"
-    changed = replace(c, score=c.score * _CHANGE_FACTOR, change=said, kind=kind)
+    factor = _COMMIT_FACTOR if latest.kind == "commit" else _CHANGE_FACTOR
+    changed = replace(c, score=c.score * factor, change=said, kind=kind)
     if kind == "bad_deployment" and latest.target == c.cluster:
         # what was rolled out to the cluster is wrong on the cluster, whichever members show it first
         return replace(changed, node=c.cluster, level="cluster")

@@ -95,8 +95,9 @@ def _hosts_in_view(
     known = list(dict.fromkeys(h for p in panels.values() for h in p.hosts))
     if len(known) <= MOST_HOSTS:
         return known
-    marked = [f.host for f in findings] + [c.target for c in changes if c.target in fleet.by_id]
-    near = [f.cluster for f in findings if f.cluster] + [c.target for c in changes if c.target in fleet.cluster_by_id]
+    done = [c.target for c in changes if c.kind != "commit"]  # of code written nothing can be seen yet
+    marked = [f.host for f in findings] + [place for place in done if place in fleet.by_id]
+    near = [f.cluster for f in findings if f.cluster] + [place for place in done if place in fleet.cluster_by_id]
     chosen = dict.fromkeys(near)
     edge = list(chosen)
     for _ in range(_HOPS):

@@ -6,15 +6,15 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast, get_args
 
 from openmanager_core.errors import SourceInvalid
-from openmanager_core.fleet import Change, ServerCluster, ServerInstance, ServerSpec
+from openmanager_core.fleet import Change, ChangeKind, ServerCluster, ServerInstance, ServerSpec
 from openmanager_core.source import _inventory
 from openmanager_core.source._csv import parse_time
 
 MAX_BYTES = 20_000_000
-_CHANGES = ("deployment", "restart", "config", "scaling")
+_CHANGES = get_args(ChangeKind)
 _SPEC = ("cpu_cores", "memory_bytes", "disk_bytes", "network_bytes_per_s")
 
 
@@ -110,7 +110,7 @@ def _change(entry: dict[str, Any]) -> Change:
         raise ValueError("kind")
     at_s = parse_time(str(entry.get("at", entry.get("at_s"))))
     return Change(
-        cast("Literal['deployment', 'restart', 'config', 'scaling']", kind),
+        cast("ChangeKind", kind),
         at_s,
         str(entry["target"]),
         str(entry.get("description", "")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from openmanager_core.text import ident
+from openmanager_core.text import ident, visible
 from openmanager_core.timespan import spoken_s
 from openmanager_core.wording.figures import clock, day, plain, when
 
@@ -121,7 +121,7 @@ SENTENCES: dict[str, Callable[[Facts], str]] = {
     "evidence.errors": lambda f: f"errors are {f['now']:.2%} of requests against {f['was']:.2%}, since {when(f['start_s'])}{_worst(f)}",
     "evidence.metric": lambda f: f"{f['metric']} {f['now']:.3g} {f['unit']} against {f['was']:.3g}, {f['sigma']:.0f} sigma, since {when(f['start_s'])}{_worst(f)}",
     "evidence.own_wait": lambda f: f"{f['own']:.0%} of the {f['waited']:.3g} s waited per second beyond normal in {ident(f['cluster'])} is its own, the rest its callees'",
-    "change": lambda f: f"{f['kind']} of {f['target']} at {when(f['at_s'])}: {f['description']}",
+    "change": lambda f: f"{f['kind']} of {ident(f['target'])} at {when(f['at_s'])}: {visible(f['description'])[:200]}",
     "health.rule": _rule,
     "health.gaps": lambda f: f"{f['missing']} of {f['expected']} metrics have no reading (-{f['points']:.1f})",
     "health.silent": lambda f: "no reading of any metric: is it running, and is it scraped?",

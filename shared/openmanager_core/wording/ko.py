@@ -37,7 +37,13 @@ CAUSES = {
     "slow_dependency": "의존 서비스 지연", "traffic_surge": "트래픽 급증", "bad_deployment": "잘못된 배포", "noisy_neighbour": "이웃 VM 간섭",
     "crash": "프로세스 중단", "crash_restart": "비정상 종료와 재시작", "clock_skew": "시계 어긋남", "errors": "오류 증가",
 }  # fmt: skip
-CHANGES = {"deployment": "배포", "restart": "재시작", "config": "설정 변경", "scaling": "서버 수 조정"}
+CHANGES = {
+    "deployment": "배포",
+    "restart": "재시작",
+    "config": "설정 변경",
+    "scaling": "서버 수 조정",
+    "commit": "커밋",
+}
 _LEVELS = {"server": "서버", "cluster": "클러스터"}
 _SPANS = (("days", "일"), ("min", "분"), ("h", "시간"), ("s", "초"))
 UNITS = {"ratio": "", "messages": "건", "connections": "개", "bytes/s": "B/s"}
