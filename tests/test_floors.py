@@ -25,6 +25,7 @@ FLOORS = (
         "text",
         "timespan",
         "files",
+        "operations_log",
         "resilience",
         "facts",
         "wording",
