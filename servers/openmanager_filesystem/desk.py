@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from mcp.server.mcpserver.resolve import Resolve
 
 from openmanager_kit.confined.client import narrowing
 from openmanager_kit.confined.roots import Roots, Spot
+
+if TYPE_CHECKING:
+    from openmanager_kit.hosting.readiness import Condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,12 @@ class Desk:
     """The roots that hold for one call."""
 
     roots: Roots
+
+    async def condition(self) -> Condition:
+        """Whether the roots still stand, for those who run this server."""
+        from openmanager_kit.confined.standing import roots_condition
+
+        return await roots_condition(self.roots)
 
     def spot(self, path: str, parameter: str = "path") -> Spot:
         """Find the place that a path names; see `Roots.locate`."""

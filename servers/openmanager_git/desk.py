@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from mcp.server.mcpserver.resolve import Resolve
 
@@ -13,6 +13,9 @@ from openmanager_git.known import Known
 from openmanager_git.turns import Turns
 from openmanager_kit.confined.client import narrowing
 from openmanager_kit.confined.roots import Parts, Roots, parts_of
+
+if TYPE_CHECKING:
+    from openmanager_kit.hosting.readiness import Condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,12 @@ class Desk:
     trusted: tuple[Parts, ...] = ()
     turns: Turns = field(default_factory=Turns, compare=False)
     known: Known = field(default_factory=Known, compare=False)
+
+    async def condition(self) -> Condition:
+        """Whether the roots still stand, for those who run this server."""
+        from openmanager_kit.confined.standing import roots_condition
+
+        return await roots_condition(self.roots)
 
     def trusts(self, real_path: str) -> bool:
         """Tell whether a repository at this resolved path may run programs that it names itself."""

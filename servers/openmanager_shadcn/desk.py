@@ -16,6 +16,7 @@ from openmanager_shadcn.packages import Packages
 from openmanager_shadcn.project import Project
 
 if TYPE_CHECKING:
+    from openmanager_kit.hosting.readiness import Condition
     from openmanager_shadcn.library import Library, ProjectShelf
 
 ProjectFolder = Annotated[
@@ -80,6 +81,12 @@ class Desk:
         """
         below = path if path.startswith(("/", "~")) else f"{project.folder.path}/{path}"
         return self.roots.locate(below, parameter)
+
+    async def condition(self) -> Condition:
+        """Whether the roots still stand, for those who run this server."""
+        from openmanager_kit.confined.standing import roots_condition
+
+        return await roots_condition(self.roots)
 
     async def aclose(self) -> None:
         """Close connections."""

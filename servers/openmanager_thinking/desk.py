@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from mcp.server.auth.middleware.auth_context import get_access_token
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.resolve import Resolve
 
-from openmanager_core.errors import InvalidRequest, NotAllowed
+from openmanager_core.errors import FleetError, InvalidRequest, NotAllowed
 from openmanager_kit.access.roles import principal_of
 from openmanager_kit.tools import state_of
 from openmanager_thinking.lookups import ANYBODY
 from openmanager_thinking.store import Store
 from openmanager_thinking.thought import new_handle
+
+if TYPE_CHECKING:
+    from openmanager_kit.hosting.readiness import Condition
 
 LOCAL = "local"
 """Owns the chains of whoever started the process."""
@@ -41,6 +44,16 @@ class Desk:
         """Begin another chain of our own if this one was it."""
         if handle == self.own:
             self.own = new_handle()
+
+    async def condition(self) -> Condition:
+        """Whether the file of the chains can be read, for those who run this server."""
+        from openmanager_kit.hosting.readiness import Condition
+
+        try:
+            count: int = await self.store.read(lambda db: db.execute("SELECT chains FROM totals").fetchone()[0])
+        except FleetError as exc:
+            return Condition(False, exc.message)
+        return Condition(True, f"{count} chain{'' if count == 1 else 's'}")
 
     async def aclose(self) -> None:
         """Close the store."""

@@ -86,7 +86,7 @@ class OperationsLog:
         return sorted(found, key=lambda change: change.at_s), problems
 
     def _refresh(self) -> None:
-        with open(self._path, "rb", opener=_without_waiting) as file:  # noqa: PTH123 - Path.open takes no opener
+        with open(self._path, "rb", opener=_without_waiting) as file:
             found = os.fstat(file.fileno())
             if not stat.S_ISREG(found.st_mode):
                 raise OSError(0, "it is no regular file")
