@@ -50,7 +50,7 @@ async def test_thinking_is_ready_before_the_first_chain_and_not_over_a_damaged_f
     server = thoughts.server_in(tmp_path)
     one = Member("sequential-thinking", lambda: server, server=server)
     assert await told(one) == (True, "0 chains")
-    assert not list(tmp_path.iterdir())
+    assert not (tmp_path / "thinking.db").exists()
     async with thoughts.Client(server) as client:
         await thoughts.think(client, 1)
         assert await told(one) == (True, "1 chain")

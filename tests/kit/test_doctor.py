@@ -80,7 +80,7 @@ def test_a_server_that_hangs_is_reported_in_time(tmp_path: Path) -> None:
     profile.write_text('servers = ["sequential-thinking"]\n')
     started_s = time.monotonic()
     code, report, _ = diagnosed(tmp_path, "--config", str(profile), "--timeout", "12", path=str(stuck.parent))
-    assert time.monotonic() - started_s < 40
+    assert time.monotonic() - started_s < 100
     assert code == 2
     [server] = found(report, "servers", "sequential-thinking")
     assert "did not answer within 3 s" in server["text"]
