@@ -160,6 +160,15 @@ def test_surprise_matches_the_definition() -> None:
     np.testing.assert_allclose(surprise(values, least), naive_detect.surprise(values, least), atol=1e-9)
 
 
+@given(
+    arrays(np.float64, st.integers(0, 150), elements=st.sampled_from([0.0, 0.5, 1.0, 1.0, 2.0, 7.0, 1e6])),
+    st.sampled_from([1e-9, 0.3, 5.0]),
+)
+def test_surprise_matches_the_definition_with_equal_values_and_at_any_length(values: Array, floor: float) -> None:
+    least = np.full(len(values), floor)
+    np.testing.assert_allclose(surprise(values, least), naive_detect.surprise(values, least), rtol=1e-9, atol=1e-9)
+
+
 def test_the_recent_mean_matches_the_definition() -> None:
     values = 1e9 + noise(100)
     for rows in (1, 2, 7, 200):
@@ -173,6 +182,21 @@ def test_the_same_time_before_matches_the_definition_across_gaps(around: int) ->
     values = rng.normal(size=120)
     got = same_time_before(values, stamps, 20.0, 3, around, 2.5)
     np.testing.assert_allclose(got, naive_detect.same_time_before(values, stamps, 20.0, 3, around, 2.5))
+
+
+@given(
+    st.lists(st.sampled_from([0.0, 1.0, 1.0, 1.5, 9.0]), min_size=1, max_size=60),
+    st.sampled_from([3.0, 20.0, 70.0]),
+    st.integers(1, 9),
+    st.sampled_from([0.5, 2.5, 4.0]),
+)
+def test_the_same_time_before_matches_the_definition_where_little_or_nothing_lies_so_far_back(
+    steps: list[float], period: float, back: int, slack: float
+) -> None:
+    stamps = START_S + np.cumsum(steps)
+    values = np.random.default_rng(len(steps)).normal(size=len(stamps))
+    got = same_time_before(values, stamps, period, back, 1, slack)
+    np.testing.assert_allclose(got, naive_detect.same_time_before(values, stamps, period, back, 1, slack))
 
 
 def test_a_clock_never_runs_backwards() -> None:

@@ -41,13 +41,16 @@ def same_time_before(x: Array, times_s: Array, period_s: float, back: int, aroun
     n = len(x)
     out = np.full(n, np.nan)
     offsets = np.arange(-around, around + 1)
-    for first in range(0, n, _BLOCK):
+    margin_s = 2 * slack_s + 1e-6 * period_s
+    begin = int(np.searchsorted(times_s, times_s[0] + period_s - margin_s)) if n else 0  # none before has a past
+    for first in range(begin, n, _BLOCK):
         checkpoint()
         last = min(n, first + _BLOCK)
         rows = np.arange(first, last)
-        wanted = times_s[first:last, None] - period_s * np.arange(1, back + 1)[None, :]
-        if wanted[-1, 0] + slack_s < times_s[0]:
+        reached = min(back, int((times_s[last - 1] - times_s[0] + margin_s) / period_s))
+        if reached < 1:
             continue
+        wanted = times_s[first:last, None] - period_s * np.arange(1, reached + 1)[None, :]
         at = np.searchsorted(times_s, wanted.ravel(), side="left").reshape(wanted.shape)
         near = at[:, :, None] + offsets
         inside = (near >= 0) & (near < rows[:, None, None])

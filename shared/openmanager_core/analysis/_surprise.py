@@ -7,9 +7,11 @@ answer for a row is the same, to the bit, however many rows follow.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 
 from openmanager_core.analysis._steps import Array
 from openmanager_core.job import checkpoint
@@ -29,13 +31,51 @@ _TINY = 1e-200
 """No smaller scale, so that no reading up to 1e100 divides to infinity."""
 
 
-def renewals(n: int, first: int = WARM_UP) -> Iterator[tuple[int, int]]:
-    """Blocks ``[a, b)`` of rows judged by the rows before a: eight rows at first, later one percent of the past."""
-    a = first
+@dataclass(frozen=True, slots=True)
+class _Renewals:
+    """Where the history of `n` rows is renewed, and which of its order statistics are looked at there.
+
+    Attributes
+    ----------
+    blocks
+        ``(a, b, edge, ordinary)``: rows ``[a, b)`` are judged by the sorted rows before a; the last two are indices
+        into them.
+    starts, lengths
+        ``a`` and ``b - a`` of each block.
+    beyond
+        How many rows of each history lie at or beyond its edge.
+    share
+        What share of each history that is.
+    log_share
+        Its decimal logarithm.
+    """
+
+    blocks: tuple[tuple[int, int, int, int], ...]
+    starts: npt.NDArray[np.int64]
+    lengths: npt.NDArray[np.int64]
+    beyond: Array
+    share: Array
+    log_share: Array
+
+
+@lru_cache(maxsize=8)
+def _renewals(n: int) -> _Renewals:
+    """Blocks of eight rows at first, later of one percent of the past; the same for every series of `n` rows."""
+    blocks = []
+    a = WARM_UP
     while a < n:
         b = min(n, a + max(_LEAST_BLOCK, a // _RENEWALS))
-        yield a, b
+        blocks.append((a, b, min(int(TAIL_QUANTILE * a), a - _FEWEST_BEYOND), int(_ORDINARY * a)))
         a = b
+    share = [1.0 - at / a for a, _, at, _ in blocks]
+    return _Renewals(
+        tuple(blocks),
+        np.array([a for a, *_ in blocks], dtype=np.int64),
+        np.array([b - a for a, b, *_ in blocks], dtype=np.int64),
+        np.array([float(a - at) for a, _, at, _ in blocks]),
+        np.array(share),
+        np.array([math.log10(one) for one in share]),
+    )
 
 
 def surprise(x: Array, least: Array) -> Array:
@@ -71,23 +111,34 @@ def surprise_and_size(x: Array, least: Array) -> tuple[Array, Array]:
     """
     n = len(x)
     out, unit = np.zeros(n), np.full(n, np.inf)
-    past = np.sort(x[:WARM_UP])
-    for a, b in renewals(n):
-        floor = max(float(least[a - 1]), _TINY)
-        at = min(int(TAIL_QUANTILE * a), a - _FEWEST_BEYOND)
-        edge, share = float(past[at]), 1.0 - at / a
-        excess = float(np.add.reduce(past[at:] - edge)) / (a - at)
-        scale = max(excess, 1e-3 * float(past[-1] - past[0]), floor)
-        now = x[a:b]
-        rank = 1.0 - past.searchsorted(now) / (a + 1.0)
-        # Beyond the edge of the history the tail, up to there the rank.
-        far = (now - edge) / (scale * _LN_10) - math.log10(share)
-        out[a:b] = np.where(now > edge, far, np.maximum(-np.log10(np.maximum(rank, share)), 0.0))
-        unit[a:b] = max(float(past[int(_ORDINARY * a)]), floor)
-        # Two sorted runs: the stable sort merges them in linear time.
-        past = np.concatenate((past, now))
-        past.sort(kind="stable")
+    if n <= WARM_UP:
+        return out, x / unit
+    at = _renewals(n)
+    edges, excess, ordinary, spread = [], [], [], []
+    below = np.empty(n, dtype=np.int64)
+    past = np.array(x)
+    past[:WARM_UP].sort()
+    # A short series has more blocks than a block has rows: what need not be done block by block waits for the end.
+    for a, b, edge_at, ordinary_at in at.blocks:
+        edge = past.item(edge_at)
+        edges.append(edge)
+        excess.append(np.add.reduce(past[edge_at:a] - edge))
+        ordinary.append(past.item(ordinary_at))
+        spread.append(past.item(a - 1) - past.item(0))
+        below[a:b] = past[:a].searchsorted(past[a:b])
+        # Two runs, the longer one sorted: the stable sort merges them in linear time.
+        past[:b].sort(kind="stable")
         checkpoint()
+    floor = np.maximum(least[at.starts - 1], _TINY)
+    scale = np.maximum(np.maximum(np.array(excess) / at.beyond, 1e-3 * np.array(spread)), floor)
+    each = np.repeat(np.arange(len(at.starts)), at.lengths)
+    now, share = x[WARM_UP:], at.share[each]
+    edge_of = np.array(edges)[each]
+    rank = 1.0 - below[WARM_UP:] / (at.starts + 1.0)[each]
+    # Beyond the edge of the history the tail, up to there the rank.
+    far = (now - edge_of) / (scale * _LN_10)[each] - at.log_share[each]
+    out[WARM_UP:] = np.where(now > edge_of, far, np.maximum(-np.log10(np.maximum(rank, share)), 0.0))
+    unit[WARM_UP:] = np.maximum(np.array(ordinary), floor)[each]
     return out, x / unit
 
 
@@ -96,11 +147,12 @@ def past_median(x: Array) -> Array:
 
     The warm-up itself is never judged, so it may look ahead as far as its own end.
     """
-    past = np.sort(x[:WARM_UP])
-    out = np.full(len(x), past[len(past) // 2])
-    for a, b in renewals(len(x)):
+    past = np.array(x)
+    past[:WARM_UP].sort()
+    out = np.full(len(x), past[min(len(x), WARM_UP) // 2])
+    for a, b, *_ in _renewals(len(x)).blocks:
         out[a:b] = past[a // 2]
-        past = np.sort(np.concatenate((past, x[a:b])), kind="stable")
+        past[:b].sort(kind="stable")
         checkpoint()
     return out
 

@@ -158,8 +158,10 @@ def _residual(x: Array, times_s: Array, step_s: float, level: Array) -> Array | 
     around = int(np.clip(round(600.0 / step_s), 1, 2))
     slack_s = (around + 1.5) * step_s
     daily = same_time_before(x, times_s, DAY_S, 7, around, slack_s)
-    weekly = same_time_before(x, times_s, WEEK_S, 4, around, slack_s)
-    weekly[times_s - times_s[0] < 2 * WEEK_S] = np.nan
+    weekly = np.full(len(x), np.nan)
+    if times_s[-1] - times_s[0] >= 2 * WEEK_S:
+        weekly = same_time_before(x, times_s, WEEK_S, 4, around, slack_s)
+        weekly[times_s - times_s[0] < 2 * WEEK_S] = np.nan
     unknown = np.isnan(daily) & np.isnan(weekly)
     return nearest_to_zero(x - daily, x - weekly, np.where(unknown, level, np.nan))
 
