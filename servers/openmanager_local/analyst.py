@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -18,6 +18,7 @@ from openmanager_core.fleet import Fleet
 from openmanager_core.job import checkpoint, offload
 from openmanager_core.knowledge.folder import Folder
 from openmanager_core.source import SourceSettings, open_source
+from openmanager_kit.flights import Flights
 
 if TYPE_CHECKING:
     from openmanager_core.findings import Finding
@@ -87,7 +88,7 @@ class Analyst:
         self._source: Source | None = None
         self._ledger: Ledger | None = None
         self._ledger_problem = "" if home else "nothing is kept: no state folder is set"
-        self._lock: anyio.Lock | None = None
+        self._flights: Flights[Any] = Flights()
         self._inventory: tuple[float, Fleet] | None = None
         self._moment: tuple[float, tuple[int, str]] | None = None
 
@@ -96,20 +97,19 @@ class Analyst:
         """Whether faults can be injected here."""
         return self.settings.kind == "simulator"
 
-    def _once(self) -> anyio.Lock:
-        if self._lock is None:
-            self._lock = anyio.Lock()
-        return self._lock
-
     async def source(self) -> Source:
-        """The source, opened by the first caller."""
+        """The source, opened once, whoever comes first."""
         if self._source is None:
-            async with self._once():
-                if self._source is None:
-                    self._source = await offload(self._open)
+            # No lock: a crowd at one gets through it one by one, a turn of the event loop each.
+            await self._flights.once("source", self._open)
+        assert self._source is not None
         return self._source
 
-    def _open(self) -> Source:
+    async def _open(self) -> None:
+        if self._source is None:
+            self._source = await offload(self._opened)
+
+    def _opened(self) -> Source:
         source = self._opener(self.settings)
         if self._shared is not None and self.simulated:
             from openmanager_core.simulator.fault_file import FaultFile
@@ -141,17 +141,20 @@ class Analyst:
     async def ledger(self) -> Ledger | None:
         """The Ledger, or None where it can not be opened: analysis goes on without it, and says so."""
         if self._ledger is None and self._home is not None and not self._ledger_problem:
-            async with self._once():
-                if self._ledger is None and not self._ledger_problem:
-                    from openmanager_core.storage.ledger import Ledger
-
-                    try:
-                        self._ledger = await Ledger.open(self._home / ledger_name(self.settings))
-                        await self._ledger.prune(_KEEP_DAYS)
-                    except StorageUnavailable as exc:
-                        _log.warning("the Ledger can not be opened: %s", exc)
-                        self._ledger_problem = f"incidents are not being kept: {exc.message}"
+            await self._flights.once("ledger", self._open_ledger)
         return self._ledger
+
+    async def _open_ledger(self) -> None:
+        if self._ledger is not None or self._home is None:
+            return
+        from openmanager_core.storage.ledger import Ledger
+
+        try:
+            self._ledger = await Ledger.open(self._home / ledger_name(self.settings))
+            await self._ledger.prune(_KEEP_DAYS)
+        except StorageUnavailable as exc:
+            _log.warning("the Ledger can not be opened: %s", exc)
+            self._ledger_problem = f"incidents are not being kept: {exc.message}"
 
     async def require_ledger(self) -> Ledger:
         """The Ledger.
@@ -225,9 +228,14 @@ class Analyst:
         """What makes an answer old, beside its age: the source's clock, its breaker, faults injected elsewhere."""
         known = self.known_moment()
         if known is None:
-            self._moment = time.monotonic(), (int(await self.now_s() // _ANSWERS_FOR_S), (await self.status()).breaker)
-            known = *self._moment[1], self._faults_version()
+            moment: tuple[int, str] = await self._flights.once("moment", self._look_at_the_clock)
+            known = *moment, self._faults_version()
         return known
+
+    async def _look_at_the_clock(self) -> tuple[int, str]:
+        moment = int(await self.now_s() // _ANSWERS_FOR_S), (await self.status()).breaker
+        self._moment = time.monotonic(), moment
+        return moment
 
     def known_moment(self) -> tuple[int, str, int] | None:
         """The same, if it was found out just now; faults are always looked at anew."""
