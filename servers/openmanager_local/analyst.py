@@ -19,6 +19,7 @@ from openmanager_core.job import checkpoint, offload
 from openmanager_core.knowledge.folder import Folder
 from openmanager_core.source import SourceSettings, open_source
 from openmanager_kit.flights import Flights
+from openmanager_kit.sharing import Sharing
 
 if TYPE_CHECKING:
     from openmanager_core.findings import Finding
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from openmanager_core.storage.incident import Incident
     from openmanager_core.storage.ledger import Ledger
     from openmanager_kit.hosting.readiness import Condition
+    from openmanager_local.survey import Survey
 
 _log = logging.getLogger(__name__)
 _INVENTORY_TTL_S = 15.0
@@ -35,6 +37,11 @@ _READS_AT_ONCE = 4
 _KEEP_DAYS = 90
 _ANSWERS_FOR_S = 30
 _MOMENT_FOR_S = 0.5
+
+
+def _weightless(seen: Survey) -> int:
+    """Nothing is kept."""
+    return 0
 
 
 def ledger_name(source: SourceSettings) -> str:
@@ -89,6 +96,8 @@ class Analyst:
         self._ledger: Ledger | None = None
         self._ledger_problem = "" if home else "nothing is kept: no state folder is set"
         self._flights: Flights[Any] = Flights()
+        self.surveys: Sharing[Survey] = Sharing(_weightless, longest_s=0.0)
+        """Looks at the fleet that are being taken, for all who want the same one."""
         self._inventory: tuple[float, Fleet] | None = None
         self._moment: tuple[float, tuple[int, str]] | None = None
 
@@ -245,6 +254,10 @@ class Analyst:
 
     def _faults_version(self) -> int:
         return getattr(self._source, "version", 0) if self._shared is not None else 0
+
+    def forget(self) -> None:
+        """Something was changed: looks that began before are for nobody who asks from now on."""
+        self.surveys.forget()
 
     async def condition(self) -> Condition:
         """Whether questions can be answered, for those who run this server; degraded still answers."""
