@@ -10,6 +10,7 @@ import asyncio
 import json
 import random
 import time
+from array import array
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -41,15 +42,16 @@ class Ask:
     right: Callable[[bytes], bool]
     analytic: bool = False
 
-    def request(self, path: str, host: str) -> tuple[bytes, bytes]:
-        """Write it down around the place of its id, which has nine digits."""
+    def request(self, path: str, host: str, token: str = "") -> tuple[bytes, bytes]:
+        """Write it down around the place of its id, which has nine digits; with a bearer token if there is one."""
         params = {**self.params, "_meta": ENVELOPE}
         body = json.dumps({"jsonrpc": "2.0", "id": _ID, "method": self.method, "params": params}).encode()
         named = f"Mcp-Name: {self.params['name']}\r\n" if "name" in self.params else ""
+        shown = f"Authorization: Bearer {token}\r\n" if token else ""
         head = (
             f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
             f"Accept: application/json, text/event-stream\r\nMCP-Protocol-Version: {VERSION}\r\n"
-            f"Mcp-Method: {self.method}\r\n{named}Content-Length: {len(body)}\r\n\r\n"
+            f"Mcp-Method: {self.method}\r\n{named}{shown}Content-Length: {len(body)}\r\n\r\n"
         )
         before, after = (head.encode() + body).split(b'"id": %d' % _ID)
         return before + b'"id": ', after
@@ -61,22 +63,37 @@ def tool(name: str, right: Callable[[bytes], bool], analytic: bool = False, **ar
 
 
 @dataclass
+class Times:
+    """When the answers to one kind of call came, in seconds from the beginning, and how long each took, in seconds."""
+
+    came: array[float] = field(default_factory=lambda: array("d"))
+    took: array[float] = field(default_factory=lambda: array("d"))
+
+
+@dataclass
 class Tally:
     """What all clients saw."""
 
-    seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    times: dict[str, Times] = field(default_factory=lambda: defaultdict(Times))
     wrong: list[str] = field(default_factory=list)
     lost: int = 0
     """Connections that ended with a call unanswered; it is sent again."""
 
-    def quantile(self, names: Sequence[str], q: float) -> float:
-        """Give a quantile of the seconds of some kinds of calls."""
-        seen = sorted(s for name in names for s in self.seconds.get(name, ()))
-        return seen[min(len(seen) - 1, int(q * len(seen)))] if seen else 0.0
+    def took(self, names: Sequence[str], since_s: float = 0.0, until_s: float = float("inf")) -> list[float]:
+        """Give the seconds that calls of some kinds took, answered in a part of the run, shortest first."""
+        kinds = [self.times[name] for name in names if name in self.times]
+        return sorted(
+            took for kind in kinds for came, took in zip(kind.came, kind.took, strict=True) if since_s <= came < until_s
+        )
 
     def answered(self) -> int:
         """Count the answers."""
-        return sum(map(len, self.seconds.values()))
+        return sum(len(kind.took) for kind in self.times.values())
+
+
+def quantile(shortest_first: Sequence[float], q: float) -> float:
+    """Give a quantile; 0 of nothing."""
+    return shortest_first[min(len(shortest_first) - 1, int(q * len(shortest_first)))] if shortest_first else 0.0
 
 
 class _Connection(asyncio.Protocol):
@@ -155,29 +172,43 @@ class Crowd:
         Calls with their weights.
     may_break
         Whether a connection may end unasked, as it does when a worker is killed.
+    tokens
+        Bearer tokens that the clients share out among themselves; without any they show none.
     """
 
     def __init__(
-        self, host: str, port: int, path: str, mix: Sequence[tuple[Ask, float]], *, seed: int, may_break: bool = False
+        self,
+        host: str,
+        port: int,
+        path: str,
+        mix: Sequence[tuple[Ask, float]],
+        *,
+        seed: int,
+        may_break: bool = False,
+        tokens: Sequence[str] = (),
     ) -> None:
         self._host, self._port = host, port
         self._asks = [ask for ask, _ in mix]
         self._weights = [weight for _, weight in mix]
-        self._requests = [ask.request(path, f"{host}:{port}") for ask in self._asks]
+        self._requests = [
+            [ask.request(path, f"{host}:{port}", token) for ask in self._asks] for token in tokens or ("",)
+        ]
         self._seed = seed
         self._may_break = may_break
         self._ids = 100_000_000
+        self._begun = time.perf_counter()
         self.tally = Tally()
 
     async def run(self, clients: int, seconds: float) -> float:
         """Let `clients` call for `seconds`, then until each has its last answer; gives the seconds it took."""
-        begun = time.perf_counter()
+        begun = self._begun = time.perf_counter()
         async with asyncio.TaskGroup() as group:
             for number in range(clients):
-                group.create_task(self._client(random.Random(self._seed * 100_003 + number), begun + seconds))
+                chance, requests = random.Random(self._seed * 100_003 + number), self._requests
+                group.create_task(self._client(chance, requests[number % len(requests)], begun + seconds))
         return time.perf_counter() - begun
 
-    async def _client(self, chance: random.Random, until: float) -> None:
+    async def _client(self, chance: random.Random, requests: Sequence[tuple[bytes, bytes]], until: float) -> None:
         loop = asyncio.get_running_loop()
         kinds = range(len(self._asks))
         connection = None
@@ -188,7 +219,7 @@ class Crowd:
                 try:
                     if connection is None or connection.transport is None:
                         _, connection = await loop.create_connection(_Connection, self._host, self._port)
-                    await self._exchange(connection, kind, begun)
+                    await self._exchange(connection, kind, requests[kind], begun)
                     break
                 except OSError as exc:
                     self.tally.lost += 1
@@ -197,8 +228,8 @@ class Crowd:
                         break
                     await asyncio.sleep(0.02)
 
-    async def _exchange(self, connection: _Connection, kind: int, begun: float) -> None:
-        ask, (before, after) = self._asks[kind], self._requests[kind]
+    async def _exchange(self, connection: _Connection, kind: int, request: tuple[bytes, bytes], begun: float) -> None:
+        ask, (before, after) = self._asks[kind], request
         self._ids += 1
         number = b"%d" % self._ids
         waiting = connection.exchange(before + number + after)
@@ -210,13 +241,15 @@ class Crowd:
             return
         finally:
             timer.cancel()
-        self.tally.seconds[ask.name].append(time.perf_counter() - begun)
+        now, times = time.perf_counter(), self.tally.times[ask.name]
+        times.came.append(now - self._begun)
+        times.took.append(now - begun)
         prefix = b'{"jsonrpc":"2.0","id":%s,"result":' % number
         if status != 200 or not body.startswith(prefix) or not ask.right(body[len(prefix) : -1]):
             self.tally.wrong.append(f"{ask.name}: HTTP {status} {body[:300]!r}")
 
 
-async def once(host: str, port: int, path: str, ask: Ask) -> bytes:
+async def once(host: str, port: int, path: str, ask: Ask, tokens: Sequence[str] = ()) -> bytes:
     """Make one call and give its result's text, for later answers to be compared with."""
     kept: list[bytes] = []
 
@@ -225,9 +258,9 @@ async def once(host: str, port: int, path: str, ask: Ask) -> bytes:
         return b'"isError":true' not in result
 
     asked = Ask(ask.name, ask.method, ask.params, keep)
-    crowd = Crowd(host, port, path, [(asked, 1.0)], seed=0)
+    crowd = Crowd(host, port, path, [(asked, 1.0)], seed=0, tokens=tokens)
     _, connection = await asyncio.get_running_loop().create_connection(_Connection, host, port)
-    await crowd._exchange(connection, 0, time.perf_counter())
+    await crowd._exchange(connection, 0, crowd._requests[0][0], time.perf_counter())
     assert connection.transport is not None
     connection.transport.close()
     assert not crowd.tally.wrong, crowd.tally.wrong

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -19,6 +19,8 @@ from openmanager_core.job import checkpoint, offload
 from openmanager_core.knowledge.folder import Folder
 from openmanager_core.operations_log import OperationsLog
 from openmanager_core.source import SourceSettings, open_source
+from openmanager_kit.flights import Flights
+from openmanager_kit.sharing import Sharing
 
 if TYPE_CHECKING:
     from openmanager_core.findings import Finding
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from openmanager_core.storage.incident import Incident
     from openmanager_core.storage.ledger import Ledger
     from openmanager_kit.hosting.readiness import Condition
+    from openmanager_local.survey import Survey
 
 _log = logging.getLogger(__name__)
 _INVENTORY_TTL_S = 15.0
@@ -35,6 +38,11 @@ _READS_AT_ONCE = 4
 _KEEP_DAYS = 90
 _ANSWERS_FOR_S = 30
 _MOMENT_FOR_S = 0.5
+
+
+def _weightless(seen: Survey) -> int:
+    """Nothing is kept."""
+    return 0
 
 
 def ledger_name(source: SourceSettings) -> str:
@@ -92,7 +100,9 @@ class Analyst:
         self._source: Source | None = None
         self._ledger: Ledger | None = None
         self._ledger_problem = "" if home else "nothing is kept: no state folder is set"
-        self._lock: anyio.Lock | None = None
+        self._flights: Flights[Any] = Flights()
+        self.surveys: Sharing[Survey] = Sharing(_weightless, longest_s=0.0)
+        """Looks at the fleet that are being taken, for all who want the same one."""
         self._inventory: tuple[float, Fleet] | None = None
         self._moment: tuple[float, tuple[int, str]] | None = None
 
@@ -101,20 +111,19 @@ class Analyst:
         """Whether faults can be injected here."""
         return self.settings.kind == "simulator"
 
-    def _once(self) -> anyio.Lock:
-        if self._lock is None:
-            self._lock = anyio.Lock()
-        return self._lock
-
     async def source(self) -> Source:
-        """The source, opened by the first caller."""
+        """The source, opened once, whoever comes first."""
         if self._source is None:
-            async with self._once():
-                if self._source is None:
-                    self._source = await offload(self._open)
+            # No lock: a crowd at one gets through it one by one, a turn of the event loop each.
+            await self._flights.once("source", self._open)
+        assert self._source is not None
         return self._source
 
-    def _open(self) -> Source:
+    async def _open(self) -> None:
+        if self._source is None:
+            self._source = await offload(self._opened)
+
+    def _opened(self) -> Source:
         source = self._opener(self.settings)
         if self._shared is not None and self.simulated:
             from openmanager_core.simulator.fault_file import FaultFile
@@ -146,17 +155,20 @@ class Analyst:
     async def ledger(self) -> Ledger | None:
         """The Ledger, or None where it can not be opened: analysis goes on without it, and says so."""
         if self._ledger is None and self._home is not None and not self._ledger_problem:
-            async with self._once():
-                if self._ledger is None and not self._ledger_problem:
-                    from openmanager_core.storage.ledger import Ledger
-
-                    try:
-                        self._ledger = await Ledger.open(self._home / ledger_name(self.settings))
-                        await self._ledger.prune(_KEEP_DAYS)
-                    except StorageUnavailable as exc:
-                        _log.warning("the Ledger can not be opened: %s", exc)
-                        self._ledger_problem = f"incidents are not being kept: {exc.message}"
+            await self._flights.once("ledger", self._open_ledger)
         return self._ledger
+
+    async def _open_ledger(self) -> None:
+        if self._ledger is not None or self._home is None:
+            return
+        from openmanager_core.storage.ledger import Ledger
+
+        try:
+            self._ledger = await Ledger.open(self._home / ledger_name(self.settings))
+            await self._ledger.prune(_KEEP_DAYS)
+        except StorageUnavailable as exc:
+            _log.warning("the Ledger can not be opened: %s", exc)
+            self._ledger_problem = f"incidents are not being kept: {exc.message}"
 
     async def require_ledger(self) -> Ledger:
         """The Ledger.
@@ -239,9 +251,14 @@ class Analyst:
         """What makes an answer old, beside its age: the source's clock, its breaker, faults injected elsewhere."""
         known = self.known_moment()
         if known is None:
-            self._moment = time.monotonic(), (int(await self.now_s() // _ANSWERS_FOR_S), (await self.status()).breaker)
-            known = *self._moment[1], self._faults_version()
+            moment: tuple[int, str] = await self._flights.once("moment", self._look_at_the_clock)
+            known = *moment, self._faults_version()
         return known
+
+    async def _look_at_the_clock(self) -> tuple[int, str]:
+        moment = int(await self.now_s() // _ANSWERS_FOR_S), (await self.status()).breaker
+        self._moment = time.monotonic(), moment
+        return moment
 
     def known_moment(self) -> tuple[int, str, int] | None:
         """The same, if it was found out just now; faults are always looked at anew."""
@@ -251,6 +268,10 @@ class Analyst:
 
     def _faults_version(self) -> int:
         return getattr(self._source, "version", 0) if self._shared is not None else 0
+
+    def forget(self) -> None:
+        """Something was changed: looks that began before are for nobody who asks from now on."""
+        self.surveys.forget()
 
     async def condition(self) -> Condition:
         """Whether questions can be answered, for those who run this server; degraded still answers."""

@@ -82,8 +82,9 @@ async def find_anomalies(
     seen = await survey(analyst, window, hosts=hosts, metrics=metrics, min_sigma=min_sigma)
     found = [f for f in seen.findings if _LEVELS[f.severity] >= _LEVELS[severity] and f.score_sigma >= min_sigma]
     quiet = sum(f.score_sigma < min_sigma for f in seen.findings)
+    problems = list(seen.problems)
     if quiet:
-        seen.problems.append(f"{quiet} findings are left out: false alarms put them under {min_sigma:g} sigma")
+        problems.append(f"{quiet} findings are left out: false alarms put them under {min_sigma:g} sigma")
     of_page = {f.id for f in found}
     belonging = [f"{i.id}: {i.title} ({i.state})" for i in seen.incidents if of_page & set(i.finding_ids)]
     shown = await trail_of(analyst, seen, min_sigma=min_sigma) if explain else []
@@ -97,7 +98,7 @@ async def find_anomalies(
             anomalies=[finding_row(f) for f in part],
             explanation="" if part else _why_no_anomaly(seen.screened_series, min_sigma, severity),
             incidents=belonging[:5],
-            problems=seen.problems[:10],
+            problems=problems[:10],
             trail=shown,
             next_cursor=after,
         ).telling(window=lambda language: span_text(window, language)),
@@ -286,7 +287,7 @@ async def find_root_cause(
         evidence=[finding_row(f) for f in related[:5]],
         recent_changes=[change_text(c) for c in seen.changes[-5:]],
         explanation=explanation,
-        problems=seen.problems[:10],
+        problems=list(seen.problems[:10]),
         trail=await trail_of(analyst, seen) if explain else [],
     ).telling(
         window=lambda language: span_text(window, language),

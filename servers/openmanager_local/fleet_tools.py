@@ -87,7 +87,7 @@ async def fleet_overview(
         anomalies_total=len(seen.findings),
         causes=[cause_row(c) for c in seen.causes[: min(top, 3)]],
         open_incidents=sum(i.active for i in seen.incidents),
-        problems=seen.problems[:10],
+        problems=list(seen.problems[:10]),
         next_steps=_next_steps(bool(seen.findings), bool(seen.causes)),
         trail=await trail_of(analyst, seen) if explain else [],
     ).telling(
@@ -220,7 +220,7 @@ async def describe_server(
         anomalies=[finding_row(f) for f in seen.findings if f.host == found.id][:10],
         recent_changes=[change_text(c) for c in mine],
         window=span_text(window),
-        problems=seen.problems[:5],
+        problems=list(seen.problems[:5]),
         trail=await trail_of(analyst, seen, steps=[f"peers: {len(peers)} servers of type {found.type}"])
         if explain
         else [],

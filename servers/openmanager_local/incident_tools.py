@@ -73,7 +73,7 @@ async def recommend_actions(
             explanation=""
             if part
             else f"Nothing needs doing: {len(seen.findings)} findings, none with a known remedy.",
-            problems=seen.problems[:5],
+            problems=list(seen.problems[:5]),
             trail=shown,
             next_cursor=after,
         ).telling(window=lambda language: span_text(window, language)),

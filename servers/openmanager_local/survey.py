@@ -10,7 +10,7 @@ from openmanager_core import catalog
 from openmanager_core.errors import InsufficientData
 from openmanager_core.findings import pressing_first
 from openmanager_core.fleet import Change, Health
-from openmanager_core.job import checkpoint, offload, part
+from openmanager_core.job import checkpoint, listener, offload, part
 from openmanager_local.analyst import Analyst, Readings
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ class Survey:
     screened_series: int
     method: str
     changes: tuple[Change, ...]
-    incidents: list[Incident]
-    problems: list[str]
+    incidents: tuple[Incident, ...]
+    problems: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +79,16 @@ async def survey(
     """Look at the fleet, or at `hosts`, over the window, and keep what is found; `told` changes count with the known.
 
     Small enough, everything is read; else the source ranks its series and only the suspects, and a few of
-    their peers, are read in full.
+    their peers, are read in full. Whoever wants the same look while it is being taken, whatever for, shares it.
     """
+    instants = (window.start_s, window.step_s, window.n_times)
+    key = (instants, None if hosts is None else tuple(hosts), tuple(metrics), min_sigma)
+    return await analyst.surveys.get(key, lambda: _look_at(analyst, window, hosts, metrics, min_sigma), listener())
+
+
+async def _look_at(
+    analyst: Analyst, window: Window, hosts: Sequence[str] | None, metrics: Sequence[str], min_sigma: float
+) -> Survey:
     fleet = await analyst.fleet()
     source = await analyst.source()
     names = await analyst.metrics(metrics)
@@ -149,8 +157,8 @@ async def survey(
         screened_series=ranking.screened_series if ranking else seen.screened_series,
         method=ranking.method if ranking else "robust distance from the own past and from peers",
         changes=changes,
-        incidents=incidents,
-        problems=[text for text in problems if text],
+        incidents=tuple(incidents),
+        problems=tuple(text for text in problems if text),
     )
 
 

@@ -43,6 +43,10 @@ class Job:
         """Stop here if cancelled, else pass the progress on (`done_ratio` below 0: nothing to say)."""
         if self._cancelled.is_set():
             raise JobCancelled
+        self.tell(done_ratio, note)
+
+    def tell(self, done_ratio: float, note: str) -> None:
+        """Pass the progress on, cancelled or not."""
         if self._report is not None and done_ratio >= 0:
             self._report(min(done_ratio, 1.0), note)
 
@@ -78,6 +82,27 @@ def part(first: float, last: float) -> Iterator[None]:
         yield
     finally:
         _part.reset(token)
+
+
+def listener() -> Callable[[float, str], None] | None:
+    """Give what tells the current job, from anywhere, how far a part of it is that others do; None without a job.
+
+    They count from 0 to 1; to this job it is the part that is under way here and now.
+    """
+    job, (first, last) = current_job.get(), _part.get()
+    if job is None:
+        return None
+
+    def tell(done_ratio: float, note: str) -> None:
+        job.tell(first + (last - first) * min(done_ratio, 1.0) if done_ratio >= 0 else done_ratio, note)
+
+    return tell
+
+
+def work_for(job: Job) -> None:
+    """Let what this context does from now on be this job, all of it, and nobody else's."""
+    current_job.set(job)
+    _part.set((0.0, 1.0))
 
 
 def use_threads(limiter: anyio.CapacityLimiter) -> None:

@@ -118,7 +118,7 @@ class OpenManagerServer(MCPServer[Any]):
         self._outlines = outlines
         self._threads = anyio.CapacityLimiter(self.limits.threads)
         self._sharing: Sharing[CallToolResult | InputRequiredResult] = Sharing(weight)
-        self.turns = Turns(self.limits.waiting, self._sharing.forget)
+        self.turns = Turns(self.limits.waiting, self._forget)
         self.followable: Followable | None = None
         """Set by `following.serve_subscriptions`: who looks at what clients follow."""
         self.watchers: list[Watcher] = []
@@ -270,6 +270,13 @@ class OpenManagerServer(MCPServer[Any]):
             raise
         except Exception as exc:
             raise ToolError(failures.crash(exc, f"tool {name}")) from exc
+
+    def _forget(self) -> None:
+        """Something was changed: what was known before is for nobody who asks from now on."""
+        self._sharing.forget()
+        forget = getattr(self.state, "forget", None)
+        if forget is not None:
+            forget()
 
     async def _called(
         self, bound: BoundTool, arguments: dict[str, Any], ctx: Context[Any, Any]

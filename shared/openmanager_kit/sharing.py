@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 
 from openmanager_core.errors import JobCancelled
-from openmanager_core.job import Job, current_job
+from openmanager_core.job import Job, work_for
 
 T = TypeVar("T")
 Listener = Callable[[float, str], None]
@@ -60,10 +60,15 @@ class Sharing(Generic[T]):
     ----------
     weigh
         How much memory an answer takes, roughly, in bytes; `MOST_WEIGHT` are kept together.
+    longest_s
+        Longest that an answer is kept; 0 shares it with those only who ask while it is being made.
     """
 
-    def __init__(self, weigh: Callable[[T], int], *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, weigh: Callable[[T], int], *, longest_s: float = LONGEST_S, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._weigh = weigh
+        self._longest_s = longest_s
         self._clock = clock
         self._flights: dict[Hashable, _Flight[T]] = {}
         self._kept: OrderedDict[Hashable, _Kept[T]] = OrderedDict()
@@ -134,13 +139,14 @@ class Sharing(Generic[T]):
         return flight
 
     async def _fly(self, key: Hashable, make: Callable[[], Awaitable[T]], flight: _Flight[T]) -> T:
-        current_job.set(flight.job)
+        work_for(flight.job)
         begun = self._clock()
         try:
             answer = await make()
             if self._flights.get(key) is flight:
                 now = self._clock()
-                self._keep(key, answer, now, now + min(LONGEST_S, TIMES_ITS_COST * (now - begun)))
+                if self._longest_s:
+                    self._keep(key, answer, now, now + min(self._longest_s, TIMES_ITS_COST * (now - begun)))
             return answer
         finally:
             flight.job.cancel()  # its threads, if it was stopped

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from openmanager_core.analysis._steps import fill_gaps, step_at_scale
-from openmanager_core.analysis.examine import examine
+from openmanager_core.analysis.examine import Part, examine, examine_each
 from openmanager_core.errors import InvalidRequest, JobCancelled, NotFound
 from openmanager_core.findings import Finding
 from openmanager_core.fleet import Fleet, ServerInstance
@@ -288,6 +288,29 @@ def test_any_panel_gives_finite_findings_inside_the_window(values: Array) -> Non
         assert 0 <= finding.confidence <= 1
         assert given_panel.times_s[0] <= finding.start_s <= given_panel.times_s[-1]
         assert finding.end_s is None or finding.end_s >= finding.start_s
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_panels_examined_together_give_what_each_gives_alone(seed: int) -> None:
+    chance = np.random.default_rng(seed)
+    parts: list[Part] = []
+    for metric, rows, n in (
+        ("cpu_busy_ratio", 5, 240), ("latency_p95_s", 90, 240), ("clock_offset_s", 3, 239),
+        ("memory_used_ratio", 0, 240), ("disk_used_ratio", 7, 240), ("cpu_busy_ratio", 2, 20),
+        ("queue_depth_messages", 30, 240),
+    ):  # fmt: skip
+        values = 0.4 + 0.03 * autoregressive(chance, 0.5, rows, n)
+        for row in range(rows):
+            at = int(chance.integers(n // 8, n - n // 8))
+            values[row, at:] += chance.choice([0.0, 0.0, 0.2, -0.3])
+            values[row, at - 2 : at] += chance.choice([0.0, 0.4])
+            values[row, : at // 2] = chance.choice([np.nan, 0.4])
+            values[row] += chance.choice([0.0, 0.5]) * np.arange(n) / n
+        given_panel = panel(values, metric, STEP_S)
+        parts.append(Part(given_panel, given_panel if seed % 2 else None))
+    together = list(examine_each(iter(parts), EMPTY))
+    assert together == [examine(part.panel, EMPTY, peers=part.peers) for part in parts]
+    assert sum(map(len, together)) > 20
 
 
 def test_steps_match_the_definition() -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from openmanager_core.analysis._order import median, quantiles
 from openmanager_core.analysis._steps import MAD_TO_SIGMA, Array
 
 _MOST_EVENTS = 3
@@ -112,7 +113,7 @@ def follow_step(x: Array, t: int, width: int, step: float, score: float, floor: 
     """Which side of the step at `t` is the excursion, and how far does it reach?"""
     n = len(x)
     near = max(3, width)
-    low, high = float(np.median(x[max(0, t - near) : t])), float(np.median(x[t : t + near]))
+    low, high = median(x[max(0, t - near) : t]), median(x[t : t + near])
     if width <= 2:
         low, high = float(np.mean(x[max(0, t - width) : t])), float(np.mean(x[t : t + width]))
     if (high - low) * step <= 0:
@@ -132,16 +133,16 @@ def follow_step(x: Array, t: int, width: int, step: float, score: float, floor: 
     before = _reference(start, end, n)
     base, spread = _level_and_spread(x[before[0] : before[1]], near_end=before[1] <= start, floor=floor)
     part = sign * (x[start:end] - base)
-    size = float(np.quantile(part, 0.75))
+    size = quantiles(part, 0.75)[0]
     if before[1] <= start and start > 0:
         start = _onset(x, start, min(end, start + 2 * width + 1), width, base, sign, size, spread)
         before = (before[0], max(before[0] + 1, min(before[1], start)))
         part = sign * (x[start:end] - base)
     lasting = end - start > max(3, n // 20)
-    observed = float(np.median(x[start:end])) if lasting else float(x[start + int(np.argmax(part))])
+    observed = median(x[start:end]) if lasting else float(x[start + int(np.argmax(part))])
     growing = end >= n - 1 and _keeps_growing(part)
     if growing:
-        observed = float(np.median(x[max(start, end - max(3, (end - start) // 6)) : end]))
+        observed = median(x[max(start, end - max(3, (end - start) // 6)) : end])
     return Event(start, end, before, base, observed, spread, score, growing)
 
 
@@ -185,13 +186,13 @@ def _level_and_spread(part: Array, *, near_end: bool, floor: float) -> tuple[flo
         return 0.0, max(floor, 1e-12)
     nearest = max(20, m // 4)
     local = part[-nearest:] if near_end else part[:nearest]
-    base = float(np.median(local))
+    base = median(local)
     rest = part
     if m >= 16:
         half = m // 2
-        slope = float(np.median(part[half : 2 * half] - part[:half])) / half
+        slope = median(part[half : 2 * half] - part[:half]) / half
         rest = part - slope * np.arange(m)
-    sigma = MAD_TO_SIGMA * float(np.median(np.abs(rest - np.median(rest))))
+    sigma = MAD_TO_SIGMA * median(np.abs(rest - median(rest)))
     return base, max(sigma, floor, 1e-9 * abs(base), 1e-12)
 
 
@@ -210,7 +211,7 @@ def _keeps_growing(part: Array) -> bool:
     m = len(part) // 3
     if m < 3:
         return False
-    a, b, c = (float(np.median(part[i * m : (i + 1) * m])) for i in range(3))
+    a, b, c = (median(part[i * m : (i + 1) * m]) for i in range(3))
     return c > 0 and b - a > 0.15 * c and c - b > 0.15 * c
 
 

@@ -80,7 +80,7 @@ def _against(filled: Array, reference: Array, floor: Array, widths: tuple[int, .
         freedom = np.maximum(n / np.maximum(w / 2.0, length), 1.0)
         peak = np.argmax(np.abs(mean), axis=1)
         value = mean[np.arange(rows), peak]
-        deviate = np.array([float(student_to_normal(a / b, f)) for a, b, f in zip(value, scale, freedom, strict=True)])
+        deviate = student_to_normal(value / scale, freedom)
         better = deviate > best
         best[better], at[better], width[better] = deviate[better], peak[better] + offset, w
         sign[better] = np.where(value[better] < 0, -1.0, 1.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from openmanager_core.analysis._order import median, quantiles
 from openmanager_core.analysis._steps import MAD_TO_SIGMA, Array
 
 _DECILES_APART = 2.563
@@ -59,7 +60,7 @@ def long_run_sigma(x: Array) -> tuple[float, float]:
 def _variance_of_differences(x: Array, lag: int) -> float:
     """Half the robust variance of ``x[t + lag] - x[t]``; the deciles count too, for values that often repeat."""
     d = x[lag:] - x[:-lag]
-    low, middle, high = np.quantile(d, (0.1, 0.5, 0.9))
-    spread, wide = MAD_TO_SIGMA * float(np.median(np.abs(d - middle))), float(high - low) / _DECILES_APART
+    low, middle, high = quantiles(d, 0.1, 0.5, 0.9)
+    spread, wide = MAD_TO_SIGMA * median(np.abs(d - middle)), (high - low) / _DECILES_APART
     spread = wide if spread < 0.5 * wide and len(d) >= _ENOUGH_FOR_DECILES else spread
     return 0.5 * spread * spread

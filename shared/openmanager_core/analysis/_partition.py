@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
+from openmanager_core.analysis._order import median
 from openmanager_core.analysis._steps import Array
 from openmanager_core.job import checkpoint
 
@@ -39,14 +41,30 @@ class _Sums:
         self._w, self._t, self._tt = _cumulated(weight), _cumulated(weight * t), _cumulated(weight * t * t)
         self._x, self._xx, self._tx = _cumulated(weight * x), _cumulated(weight * x * x), _cumulated(weight * t * x)
 
-    def errors(self, start: np.typing.NDArray[np.intp], end: int) -> tuple[Array, Array]:
-        """Weighted squared error of a constant and of a line on ``[start, end)``, for many starts."""
+    def at(self, borders: np.typing.NDArray[np.intp]) -> _Sums:
+        """The same for pieces between `borders` only, whose indices take the place of samples."""
+        chosen = copy.copy(self)
+        for name, sums in vars(self).items():
+            setattr(chosen, name, sums[borders])
+        return chosen
+
+    def flat(self, start: int | slice, end: int) -> Array:
+        """Weighted squared error of a constant on ``[start, end)``, for one start or many."""
+        m, x = self._w[end] - self._w[start], self._x[end] - self._x[start]
+        return np.asarray(np.maximum(self._xx[end] - self._xx[start] - x * x / m, 0.0))
+
+    def line(self, start: int | slice, end: int, flat: Array) -> Array:
+        """The same of a line, given that of a constant."""
         m = self._w[end] - self._w[start]
         t, x = self._t[end] - self._t[start], self._x[end] - self._x[start]
-        xx = np.maximum(self._xx[end] - self._xx[start] - x * x / m, 0.0)
         tt = self._tt[end] - self._tt[start] - t * t / m
         tx = self._tx[end] - self._tx[start] - t * x / m
-        return xx, np.maximum(xx - tx * tx / np.maximum(tt, 1e-12), 0.0)
+        return np.asarray(np.maximum(flat - tx * tx / np.maximum(tt, 1e-12), 0.0))
+
+    def cost(self, start: int | slice, end: int, per_slope: float, straight: bool) -> Array:
+        """The cheaper of the two, where lines are allowed and have a price."""
+        flat = self.flat(start, end)
+        return np.minimum(flat, self.line(start, end, flat) + per_slope) if straight else flat
 
 
 def _cumulated(values: Array) -> Array:
@@ -87,23 +105,23 @@ def best_pieces(
     """
     n = len(x)
     # In units of the median sigma, so that the running sums keep their digits.
-    typical = float(np.median(sigma))
+    typical = median(sigma)
     weight = np.square(typical / sigma)
-    sums = _Sums((x - np.median(x)) / typical, weight)
+    sums = _Sums((x - median(x)) / typical, weight)
     stride = max(1, -(-n // _MOST_BORDERS))
     borders = np.unique(np.concatenate((np.arange(0, n, stride), [n]))).astype(np.intp)
     best = np.full(len(borders), np.inf)
     best[0] = 0.0
     came_from = np.zeros(len(borders), dtype=np.intp)
+    far_enough = np.searchsorted(borders, borders - shortest, side="right").tolist()
+    between = sums.at(borders)
     for j in range(1, len(borders)):
         if j % 64 == 0:
             checkpoint()
-        fits = borders[:j][borders[j] - borders[:j] >= shortest]
-        if not len(fits):
+        if not far_enough[j]:
             continue
-        flat, line = sums.errors(fits, int(borders[j]))
-        cost = np.minimum(flat, line + per_slope) if straight else flat
-        total = best[: len(fits)] + cost + per_piece
+        fits = slice(0, far_enough[j])
+        total = best[fits] + between.cost(fits, j, per_slope, straight) + per_piece
         i = int(np.argmin(total))
         best[j], came_from[j] = total[i], i
     cuts = [n]
@@ -129,18 +147,17 @@ def _refined(sums: _Sums, cuts: list[int], stride: int, per_slope: float, straig
         for cut in range(first, last + 1):
             cost = 0.0
             for a, b in ((out[i - 1], cut), (cut, out[i + 1])):
-                flat, line = sums.errors(np.array([a]), b)
-                cost += float(min(flat[0], line[0] + per_slope)) if straight else float(flat[0])
+                cost += float(sums.cost(a, b, per_slope, straight))
             costs.append(cost)
         out[i] = first + int(np.argmin(costs))
     return out
 
 
 def _fitted(x: Array, weight: Array, sums: _Sums, a: int, b: int, per_slope: float, straight: bool) -> Piece:
-    flat, line = sums.errors(np.array([a]), b)
+    flat = sums.flat(a, b)
     part, w = x[a:b], weight[a:b] / weight[a:b].sum()
     mean = float(w @ part)
-    if not straight or flat[0] <= line[0] + per_slope:
+    if not straight or flat <= sums.line(a, b, flat) + per_slope:
         return Piece(a, b, mean, 0.0)
     t = np.arange(b - a, dtype=np.float64)
     middle = float(w @ t)

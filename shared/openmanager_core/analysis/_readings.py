@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from openmanager_core.analysis._order import median
 from openmanager_core.analysis._steps import Array
 
 BoolArray = npt.NDArray[np.bool_]
@@ -27,8 +28,11 @@ class Stretch:
 
 def runs_of(mask: BoolArray) -> npt.NDArray[np.intp]:
     """Half-open ``(start, end)`` of every run of True, shape ``(n_runs, 2)``."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], mask, [False])).astype(np.int8)))
-    return edges.reshape(-1, 2)
+    if not mask.any():
+        return np.empty((0, 2), dtype=np.intp)
+    edges = np.flatnonzero(mask[1:] != mask[:-1]) + 1
+    first, last = [0] * bool(mask[0]), [len(mask)] * bool(mask[-1])
+    return (np.concatenate((first, edges, last)) if first or last else edges).astype(np.intp).reshape(-1, 2)
 
 
 def find_gaps(known: BoolArray, alive: BoolArray) -> list[Stretch]:
@@ -53,7 +57,7 @@ def find_gaps(known: BoolArray, alive: BoolArray) -> list[Stretch]:
     if not len(gaps):
         return []
     length = gaps[:, 1] - gaps[:, 0]
-    usual = int(np.median(length)) if len(length) >= 4 else 1
+    usual = int(median(length)) if len(length) >= 4 else 1
     long = length >= max(_SHORTEST_GAP, 3 * usual + 2)
     return [Stretch(int(a), int(b), usual) for a, b in gaps[long]]
 

@@ -59,7 +59,7 @@ def step_sigma(steps: Array, width: int) -> Array:
     return np.maximum(part[:, middle] * MAD_TO_SIGMA, part[:, high] / _two_sided_normal(tail))
 
 
-def student_to_normal(t: Array | float, freedom: float) -> Array:
+def student_to_normal(t: Array | float, freedom: Array | float) -> Array:
     """The normal deviate as rare as Student's `t` with that many degrees of freedom.
 
     Wallace's approximation: few independent stretches make large ratios less surprising. Source:

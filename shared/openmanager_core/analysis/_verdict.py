@@ -9,6 +9,7 @@ import numpy as np
 
 from openmanager_core.analysis._drift import Drift
 from openmanager_core.analysis._events import Event
+from openmanager_core.analysis._order import median
 from openmanager_core.analysis._peers import Peers, PeerView
 from openmanager_core.analysis._readings import Stretch
 from openmanager_core.analysis._seasonal import DAY_S
@@ -37,7 +38,7 @@ class Judge:
         self._fleet = fleet
         self._times_s = times_s
         self._peers = peers
-        self._step_s = float(np.median(np.diff(times_s))) if len(times_s) > 1 else 0.0
+        self._step_s = median(np.diff(times_s)) if len(times_s) > 1 else 0.0
 
     @property
     def limit(self) -> float | None:
@@ -103,10 +104,10 @@ class Judge:
         assert limit is not None
         n = len(x)
         before = (0, start) if start >= 5 else (start, end)
-        base = float(np.median(x[before[0] : before[1]]))
+        base = median(x[before[0] : before[1]])
         rest = x[before[0] : before[1]]
-        spread = max(1.4826 * float(np.median(np.abs(rest - base))), self.metric.floor)
-        observed = float(np.median(x[start:end]))
+        spread = max(1.4826 * median(np.abs(rest - base)), self.metric.floor)
+        observed = median(x[start:end])
         size = max(self.min_sigma, abs(observed - base) / spread)
         confidence = 0.9 * min(1.0, (end - start) / 20.0) if start >= 5 else 0.6
         return [
@@ -135,7 +136,7 @@ class Judge:
         return [
             self._finding(
                 "flatline", host, flat.start, None if flat.end >= len(x) else flat.end, size, confidence, 0.0,
-                (value, float(np.median(rest)), spread), before, _NO_PEERS,
+                (value, median(rest), spread), before, _NO_PEERS,
                 fact("method.run", samples=int(length), ordinary=int(flat.ordinary)),
             )
         ]  # fmt: skip

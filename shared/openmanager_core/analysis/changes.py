@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from openmanager_core.analysis._noise import long_run_sigma
+from openmanager_core.analysis._order import median, quantiles
 from openmanager_core.analysis._partition import Piece, best_pieces
 from openmanager_core.analysis._seasonal import daily_residual
 from openmanager_core.analysis._steps import MAD_TO_SIGMA, Array
@@ -104,7 +105,7 @@ def changepoints(times_s: npt.ArrayLike, values: npt.ArrayLike, *, max_points: i
     t, x = t[at], np.clip(x[at], -1e100, 1e100)
     if n == len(known):
         x = daily_residual(x[None, :], t)[0][0]
-    unit = float(np.max(np.abs(x - np.median(x))))
+    unit = float(np.max(np.abs(x - median(x))))
     if unit == 0:
         return []
     smooth = _without_spikes(x) / unit
@@ -112,7 +113,7 @@ def changepoints(times_s: npt.ArrayLike, values: npt.ArrayLike, *, max_points: i
     swings = _swings(x / unit, price) if n >= _FEWEST_FOR_VARIANCE else []
     sigma = _local_sigma(smooth, swings)
     pieces = best_pieces(smooth, sigma, price, 0.5 * price)
-    step_s = float(np.median(np.diff(t))) or 1.0
+    step_s = median(np.diff(t)) or 1.0
     found = [_between(a, b, sigma, unit, step_s, t, at) for a, b in pairwise(pieces)]
     if sum(b.slope != a.slope for a, b in pairwise(pieces)) > _MOST_BENDS:
         found = [c for c, (a, b) in zip(found, pairwise(pieces), strict=True) if _breaks_curve(c, a, b, unit)]
@@ -132,7 +133,7 @@ def _without_spikes(x: Array) -> Array:
     away = x - middle
     size = np.abs(away)
     # The high quantile is for counts, whose median deviation is often zero.
-    spread = max(MAD_TO_SIGMA * float(np.median(size)), float(np.quantile(size, 0.9)) / 1.645)
+    spread = max(MAD_TO_SIGMA * median(size), quantiles(size, 0.9)[0] / 1.645)
     return np.asarray(middle + np.clip(away, -3.0 * spread, 3.0 * spread))
 
 
@@ -140,7 +141,7 @@ def _swings(x: Array, price: float) -> list[Piece]:
     """Stretches in which the sample-to-sample moves have one size; their logarithm is free of levels and slopes."""
     moves = np.abs(np.diff(x, prepend=x[:1]))
     moves[0] = moves[1]
-    typical = max(float(np.median(moves)), float(np.quantile(moves, 0.9)) / 4.0)
+    typical = max(median(moves), quantiles(moves, 0.9)[0] / 4.0)
     # A quarter of the smallest number is zero, which has no logarithm.
     if typical < 4.0 * np.finfo(float).tiny:
         return []
@@ -165,7 +166,7 @@ def _between(
 ) -> ChangePoint:
     """Name the change between two neighbouring pieces by what of it is surest: the jump or the bend."""
     m, k = a.end - a.start, b.end - b.start
-    left, right = float(np.median(sigma[a.start : a.end])), float(np.median(sigma[b.start : b.end]))
+    left, right = median(sigma[a.start : a.end]), median(sigma[b.start : b.end])
     jump, bend = b.level - (a.last + a.slope), b.slope - a.slope
     # A line's end is known half as well as a constant, its slope with variance 12 / length cubed.
     own, other = left * (2.0 if a.slope else 1.0), right * (2.0 if b.slope else 1.0)
@@ -187,7 +188,7 @@ def _variance(
 ) -> ChangePoint | None:
     """The change between two stretches of different swing, if their sigmas differ by a factor of two."""
     rest = np.concatenate([x[p.start : p.end] - (p.level + p.slope * np.arange(p.end - p.start)) for p in pieces])
-    before, after = (MAD_TO_SIGMA * float(np.median(np.abs(rest[p.start : p.end]))) for p in (a, b))
+    before, after = (MAD_TO_SIGMA * median(np.abs(rest[p.start : p.end])) for p in (a, b))
     if max(before, after) < _LEAST_VARIANCE_RATIO * min(before, after):
         return None
     m, k = a.end - a.start, b.end - b.start

@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import tee
 
 import numpy as np
 
 from openmanager_core.analysis import _verdict
-from openmanager_core.analysis._drift import Drift, drift_scores, measure_drift
+from openmanager_core.analysis._drift import Drift, measure_drift
 from openmanager_core.analysis._events import Event, find_events, follow_level, follow_step
-from openmanager_core.analysis._levels import level_scores
 from openmanager_core.analysis._peers import Peers
 from openmanager_core.analysis._readings import find_flat, find_gaps, runs_of
-from openmanager_core.analysis._seasonal import DAY_S, daily_residual
-from openmanager_core.analysis._steps import Array, fill_gaps, step_scores
-from openmanager_core.analysis._swings import Swing, find_swing, swing_scores
+from openmanager_core.analysis._scoring import LEVEL_WIDTHS, Scores, Series, scored
+from openmanager_core.analysis._steps import Array
+from openmanager_core.analysis._swings import Swing, find_swing
 from openmanager_core.analysis.changes import changepoints
 from openmanager_core.catalog import metric as metric_named
 from openmanager_core.errors import InvalidRequest
 from openmanager_core.findings import Finding
 from openmanager_core.fleet import Fleet
-from openmanager_core.job import checkpoint
 from openmanager_core.panel import BoolArray, Panel
 
-_ROWS = 64
 _FEWEST_READINGS = 12
-_DRIFT_READINGS = 48
-_LEVEL_WIDTHS = (8, 24)
 _COARSE = 80
 
 
@@ -72,8 +69,47 @@ def examine(panel: Panel, fleet: Fleet, *, min_sigma: float = 4.0, peers: Panel 
     .. [1] E. S. Page, Continuous inspection schemes, Biometrika 41(1/2), 1954, section 3.
        doi:10.1093/biomet/41.1-2.100
     """
+    return next(examine_each([Part(panel, peers)], fleet, min_sigma=min_sigma))
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A panel to look at, and the same metric of its hosts' peers if there are some; both as of `examine`."""
+
+    panel: Panel
+    peers: Panel | None = None
+
+
+def examine_each(parts: Iterable[Part], fleet: Fleet, *, min_sigma: float = 4.0) -> Iterator[list[Finding]]:
+    """Do what `examine` does for one panel after the other; small panels on one grid are scored together.
+
+    Raises
+    ------
+    NotFound, InvalidRequest
+        As `examine`, when the part's turn comes.
+    """
     if not (math.isfinite(min_sigma) and min_sigma >= 1):
         raise InvalidRequest(f"min_sigma must be a number of at least 1, got {min_sigma}")
+    now, soon = tee(parts)
+    scores = scored(series for part in soon for series in _series(part.panel))
+    for part in now:
+        yield _examined(part, scores, fleet, min_sigma)
+
+
+def _series(panel: Panel) -> Iterator[Series]:
+    """The rows that are looked at."""
+    metric = metric_named(panel.metric)
+    for row in np.flatnonzero(_enough(np.isfinite(panel.values))):
+        yield Series(panel.values[row], panel.times_s, metric)
+
+
+def _enough(known: BoolArray) -> BoolArray:
+    return np.asarray(known.sum(axis=1) >= _FEWEST_READINGS)
+
+
+def _examined(part: Part, scores: Iterator[Scores], fleet: Fleet, min_sigma: float) -> list[Finding]:
+    """Judge one panel; takes from `scores` what is about its rows."""
+    panel, peers = part.panel, part.peers
     if peers is not None and peers.metric != panel.metric:
         raise InvalidRequest(f"peers must hold {panel.metric}, got {peers.metric}")
     metric = metric_named(panel.metric)
@@ -88,57 +124,34 @@ def examine(panel: Panel, fleet: Fleet, *, min_sigma: float = 4.0, peers: Panel 
         alive = np.ones_like(alive)
     judge = _verdict.Judge(metric, fleet, panel.times_s, company, min_sigma)
     found: list[Finding] = []
-    for first in range(0, len(panel.hosts), _ROWS):
-        checkpoint()
-        last = min(first + _ROWS, len(panel.hosts))
-        found += _block(panel, known[first:last], alive, judge, slice(first, last))
+    for host, enough, there in zip(panel.hosts, _enough(known), known, strict=True):
+        found += [judge.gap(host, gap, there) for gap in find_gaps(there, alive)]
+        if enough:
+            found += _judged(host, next(scores), there, judge)
     return sorted(found, key=lambda f: (-f.score_sigma * f.confidence, f.host, f.start_s))
 
 
-def _block(panel: Panel, known: BoolArray, alive: BoolArray, judge: _verdict.Judge, rows: slice) -> list[Finding]:
-    hosts = panel.hosts[rows]
-    found: list[Finding] = []
-    for i, host in enumerate(hosts):
-        found += [judge.gap(host, gap, known[i]) for gap in find_gaps(known[i], alive)]
-    enough = np.flatnonzero(known.sum(axis=1) >= _FEWEST_READINGS)
-    if not len(enough):
-        return found
-    kept = known[enough]
-    raw = fill_gaps(panel.values[rows][enough])
-    middle = np.median(raw, axis=1)
-    floor = np.maximum(np.maximum(judge.metric.floor, judge.metric.relative * np.abs(middle)), 1e-12)
-    flat, seasonal = daily_residual(raw, panel.times_s)
-    widths, scores, steps = step_scores(flat, floor)
-    span_s = float(panel.times_s[-1] - panel.times_s[0]) if len(panel.times_s) > 1 else 0.0
-    if seasonal.any() and span_s < 3 * DAY_S:
-        # Of two days each is the other's only yardstick: an event would leave its mirror image.
-        scores[:, seasonal] = np.minimum(scores[:, seasonal], step_scores(raw[seasonal], floor[seasonal])[1])
-    n = flat.shape[1]
+def _judged(host: str, seen: Scores, known: BoolArray, judge: _verdict.Judge) -> list[Finding]:
+    """What is unusual in one row: events, else a drift, else a slow rise, else a change of level between its halves."""
+    x, floor, row, n = seen.flat, seen.floor, seen.row, len(seen.flat)
     bar = math.sqrt(judge.min_sigma**2 + 2.0 * math.log(max(n, 2)))
-    peak = scores.max(axis=(0, 2)) if len(widths) else np.zeros(len(enough))
-    drifts, began = drift_scores(flat, floor) if n >= _DRIFT_READINGS else (np.zeros(len(enough)), None)
-    levels = level_scores(flat, floor, _LEVEL_WIDTHS)
-    shifts = level_scores(flat, floor, _LEVEL_WIDTHS, halves=True)
-    swings = swing_scores(flat, floor)
-    drift_bar = math.sqrt(judge.min_sigma**2 + 2.0 * math.log(10.0))
-    for j, row in enumerate(enough):
-        host, x, f = hosts[row], flat[j], float(floor[j])
-        events = find_events(x, widths, scores[:, j], steps[:, j], f, bar) if peak[j] >= bar else []
-        drift = None
-        if began is not None and abs(drifts[j]) >= drift_bar:
-            drift = measure_drift(x, int(began[j]), float(drifts[j]), f)
-        if not events and drift is None and levels.score[j] >= bar:
-            slow = follow_level(
-                x, int(levels.at[j]), int(levels.width[j]), levels.sign[j], levels.middle[j], levels.score[j], f
-            )
-            events = [slow] if slow is not None else []
-        if not events and drift is None and shifts.score[j] >= bar:
-            slow = _cut(x, f, bar)
-            events = [slow] if slow is not None else []
-        events = [e for e in events if abs(e.observed - e.baseline) >= judge.min_sigma * e.spread]
-        mine = _one_row(host, raw[j], kept[j], events, drift, find_swing(x, swings, j, f, judge.min_sigma), judge)
-        found += mine
-    return found
+    peak = float(seen.scores.max()) if len(seen.widths) else 0.0
+    events = find_events(x, seen.widths, seen.scores, seen.steps, floor, bar) if peak >= bar else []
+    drift = None
+    if seen.began is not None and abs(seen.drift) >= math.sqrt(judge.min_sigma**2 + 2.0 * math.log(10.0)):
+        drift = measure_drift(x, seen.began, seen.drift, floor)
+    level = seen.levels
+    if not events and drift is None and level.score[row] >= bar:
+        slow = follow_level(
+            x, int(level.at[row]), int(level.width[row]), level.sign[row], level.middle[row], level.score[row], floor
+        )
+        events = [slow] if slow is not None else []
+    if not events and drift is None and seen.shifts.score[row] >= bar:
+        slow = _cut(x, floor, bar)
+        events = [slow] if slow is not None else []
+    events = [e for e in events if abs(e.observed - e.baseline) >= judge.min_sigma * e.spread]
+    swing = find_swing(x, seen.swings, row, floor, judge.min_sigma)
+    return _one_row(host, seen.filled, known, events, drift, swing, judge)
 
 
 def _cut(x: Array, floor: float, bar: float) -> Event | None:
@@ -153,7 +166,7 @@ def _cut(x: Array, floor: float, bar: float) -> Event | None:
         return None
     best = max(found, key=lambda c: c.score_sigma)
     at = len(x) % span + best.index * span
-    return follow_step(x, at, max(_LEVEL_WIDTHS[0], 2 * span), best.after - best.before, best.score_sigma, floor)
+    return follow_step(x, at, max(LEVEL_WIDTHS[0], 2 * span), best.after - best.before, best.score_sigma, floor)
 
 
 def _one_row(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from openmanager_core.analysis.examine import examine
+from openmanager_core.analysis.examine import Part, examine_each
 from openmanager_core.analysis.fleet_causes import find_causes
 from openmanager_core.analysis.health import roll_up, server_health
 from openmanager_core.analysis.outliers import MIN_PEERS, peer_outliers
@@ -188,15 +188,14 @@ def _findings(
     found: dict[str, Finding] = {}
     groups: Counter[tuple[str, str]] = Counter()
     groups_of = _by_type(chosen, fleet)
-    for k, ((name, kind), hosts) in enumerate(groups_of.items()):
+    parts = (_part(panels[name], hosts, kind, fleet) for (name, kind), hosts in groups_of.items())
+    looks = examine_each(parts, fleet, min_sigma=min_sigma)
+    for k, ((name, _), hosts) in enumerate(groups_of.items()):
         note = (
             f"examining {name} of {len(hosts)} servers, group {k + 1} of {len(groups_of)}, {len(found)} findings so far"
         )
         checkpoint(0.6 + 0.29 * k / len(groups_of), note)
-        panel = panels[name]
-        company = _company(panel, hosts, kind, fleet)
-        peers = panel.take(company) if len(company) >= _FEWEST_COMPANY else None
-        for finding in examine(panel.take(hosts), fleet, min_sigma=min_sigma, peers=peers):
+        for finding in next(looks):
             found.setdefault(finding.id, finding)
         for host in hosts:
             server = fleet.by_id.get(host)
@@ -214,6 +213,12 @@ def _findings(
             if (finding.host, finding.metric) not in known:
                 found.setdefault(finding.id, finding)
     return sorted(found.values(), key=pressing_first)
+
+
+def _part(panel: Panel, hosts: Sequence[str], kind: str, fleet: Fleet) -> Part:
+    """What is examined of a metric's hosts of one type, and whom they are compared with."""
+    company = _company(panel, hosts, kind, fleet)
+    return Part(panel.take(hosts), panel.take(company) if len(company) >= _FEWEST_COMPANY else None)
 
 
 def _suspects(

@@ -50,7 +50,7 @@ PATH = "/mcp"
 _MOST_SESSIONS = 1000
 _SESSION_IDLE_S = 600.0
 _LARGEST_HEAD = 32 * 1024
-_ACCEPTED_AT_ONCE = 4
+_ACCEPTED_AT_ONCE = 32
 """Connections taken in one turn of the loop: with as many as wait, one worker would take them all."""
 _QUEUE = 2048
 
