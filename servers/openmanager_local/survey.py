@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from openmanager_core import catalog
@@ -82,12 +83,18 @@ async def survey(
     their peers, are read in full. Whoever wants the same look while it is being taken, whatever for, shares it.
     """
     instants = (window.start_s, window.step_s, window.n_times)
-    key = (instants, None if hosts is None else tuple(hosts), tuple(metrics), min_sigma)
-    return await analyst.surveys.get(key, lambda: _look_at(analyst, window, hosts, metrics, min_sigma), listener())
+    key = (instants, None if hosts is None else tuple(hosts), tuple(metrics), min_sigma, tuple(told))
+    look = partial(_look_at, analyst, window, hosts, metrics, min_sigma, told)
+    return await analyst.surveys.get(key, look, listener())
 
 
 async def _look_at(
-    analyst: Analyst, window: Window, hosts: Sequence[str] | None, metrics: Sequence[str], min_sigma: float
+    analyst: Analyst,
+    window: Window,
+    hosts: Sequence[str] | None,
+    metrics: Sequence[str],
+    min_sigma: float,
+    told: Sequence[Change],
 ) -> Survey:
     fleet = await analyst.fleet()
     source = await analyst.source()
