@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from openmanager_core.text import ident, quoted
+from openmanager_core.timespan import iso
 from openmanager_kit.answers import Answer
 from openmanager_local.answers.common import Row, Telling, amount, block, joined, more, notes, trail_block
 
@@ -44,7 +45,7 @@ class ReadingsAnswer(Telling, Answer):
             rows.append(
                 f"- {ident(s.server)}: mean {a['mean']}, min {a['min']}, max {a['max']}, p95 {a['p95']}, "
                 f"last {a['last']}, {100 * s.coverage:.0f} % of readings there\n"
-                f"  from {s.start_s:.0f} every {s.step_s:g} s: "
+                f"  from {iso(s.start_s)} every {s.step_s:g} s: "
                 + " ".join("-" if v is None else f"{v:g}" for v in s.values)
             )
         shown = f"{len(self.series)} of {self.total} series over {self.window}"
@@ -100,7 +101,7 @@ class ForecastAnswer(Answer):
             else:
                 crossing = f"It does not cross {limit} within the horizon."
         rows = [
-            f"- {self.start_s + k * self.step_s:.0f}: {amount(m, self.metric)} "
+            f"- {iso(self.start_s + k * self.step_s)}: {amount(m, self.metric)} "
             f"({amount(lo, self.metric)} to {amount(hi, self.metric)})"
             for k, (m, lo, hi) in enumerate(zip(self.mean, self.low, self.high, strict=True))
         ]
@@ -108,7 +109,7 @@ class ForecastAnswer(Answer):
             head,
             crossing,
             f"{self.explanation} Confidence {self.confidence:.2f}.".strip(),
-            block("Unix s: mean (80 % interval)", rows),
+            block("Mean (80 % interval)", rows),
             trail_block(self.trail),
             notes(self.problems),
         )
