@@ -155,13 +155,13 @@ class CapacityAnswer(Telling, Answer):
     def as_text(self) -> str:
         """One paragraph a cluster."""
         rows = [
-            f"- {ident(c.cluster)} ({c.servers} {c.type} servers), {c.metric}: used {amount(c.used, c.metric)}, "
+            f"- {ident(c.cluster)} ({_servers(c.servers, c.type)}), {c.metric}: used {amount(c.used, c.metric)}, "
             f"peak {amount(c.peak, c.metric)}, limit {amount(c.limit, c.metric)}; "
             + _running_out(c)
-            + f"needs {c.servers_needed} servers; {c.summary} (confidence {c.confidence:.2f})"
+            + f"needs {_servers(c.servers_needed)}; {c.summary} (confidence {c.confidence:.2f})"
             for c in self.clusters
         ]
-        what_if = f"growth {100 * self.growth_ratio:+.0f} %, {self.lost_servers} servers lost per cluster"
+        what_if = f"growth {100 * self.growth_ratio:+.0f} %, {_servers(self.lost_servers)} lost per cluster"
         if self.moved_load:
             what_if += f", moved load {quoted(self.moved_load)}"
         head = f"{len(self.clusters)} of {self.total} clusters, {self.horizon} ahead from {self.history}; {what_if}"
@@ -176,3 +176,7 @@ def _running_out(c: CapacityRow) -> str:
     if not c.exhausted:
         return ""
     return f"exhausted {c.exhausted} (80 %: {c.earliest or 'now'} to {c.latest or 'after the horizon'}); "
+
+
+def _servers(count: int, kind: str = "") -> str:
+    return f"{count} {kind + ' ' if kind else ''}server{'' if count == 1 else 's'}"
