@@ -49,6 +49,7 @@ class Survey:
     changes: tuple[Change, ...]
     incidents: list[Incident]
     problems: list[str]
+    co_movements: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class _Nothing:
     fleet: Health = field(default_factory=lambda: Health(0.0, "unknown"))
     screened_series: int = 0
     problems: tuple[str, ...] = ()
+    co_movements: int | None = None
 
 
 _NOTHING = _Nothing()
@@ -74,11 +76,12 @@ async def survey(
     hosts: Sequence[str] | None = None,
     metrics: Sequence[str] = (),
     min_sigma: float = USUAL_SIGMA,
+    co_movement: bool = False,
 ) -> Survey:
     """Look at the fleet, or at `hosts`, over the window, and keep what is found.
 
     Small enough, everything is read; else the source ranks its series and only the suspects, and a few of
-    their peers, are read in full.
+    their peers, are read in full. Lost `co_movement` is looked for where that was asked, and in small fleets.
     """
     fleet = await analyst.fleet()
     source = await analyst.source()
@@ -106,7 +109,7 @@ async def survey(
     seen: Overview | _Nothing
     try:
         with part(0.55, 0.85):
-            seen = await offload(_look, readings, fleet, window, changes, min_sigma)
+            seen = await offload(_look, readings, fleet, window, changes, min_sigma, co_movement)
     except InsufficientData as exc:
         # How things are now can be said all the same: a source that has just begun to look has no past yet.
         too_little, seen = f"no past to compare with yet: {exc.message}", _NOTHING
@@ -142,13 +145,18 @@ async def survey(
         changes=changes,
         incidents=incidents,
         problems=[text for text in problems if text],
+        co_movements=seen.co_movements,
     )
 
 
-def _look(readings: Readings, fleet: Fleet, window: Window, changes: tuple[Change, ...], min_sigma: float) -> Overview:
+def _look(
+    readings: Readings, fleet: Fleet, window: Window, changes: tuple[Change, ...], min_sigma: float, co_movement: bool
+) -> Overview:
     from openmanager_core.analysis.overview import overview
 
-    return overview(readings.panels, fleet, window, changes=changes, top=500, min_sigma=min_sigma)
+    return overview(
+        readings.panels, fleet, window, changes=changes, top=500, min_sigma=min_sigma, co_movement=co_movement
+    )
 
 
 def _health(
