@@ -95,7 +95,7 @@ class Voice:
     def finding(self, row: FindingRow) -> str:
         """One finding with its evidence."""
         summary = visible(row.told("summary", self.language))
-        seen, usual = self.amount(row.observed, row.metric), self.amount(row.expected, row.metric)
+        seen, usual = row.amount(row.observed, self.language), row.amount(row.expected, self.language)
         return self(
             f"{summary} (observed {seen}, expected {usual}, {row.score_sigma:g} sigma, {row.severity})",
             f"{summary} (관측값 {seen}, 평소 값 {usual}, {row.score_sigma:g}시그마, {self.term(row.severity)})",

@@ -79,7 +79,7 @@ async def find_anomalies(
     """Servers and metrics that left their own past or their peers, with evidence, strongest first."""
     window = await analyst.window(start, end)
     hosts = await scope(analyst, servers, cluster, type)
-    seen = await survey(analyst, window, hosts=hosts, metrics=metrics, min_sigma=min_sigma)
+    seen = await survey(analyst, window, hosts=hosts, metrics=metrics, min_sigma=min_sigma, co_movement=True)
     found = [f for f in seen.findings if _LEVELS[f.severity] >= _LEVELS[severity] and f.score_sigma >= min_sigma]
     quiet = sum(f.score_sigma < min_sigma for f in seen.findings)
     problems = list(seen.problems)

@@ -172,7 +172,7 @@ async def describe_server(
     found = fleet.server(server)
     window = await analyst.window(start, end)
     peers = [s.id for s in fleet.servers if s.type == found.type][:200]
-    seen = await survey(analyst, window, hosts=list(dict.fromkeys([found.id, *peers])))
+    seen = await survey(analyst, window, hosts=list(dict.fromkeys([found.id, *peers])), co_movement=True)
     source = await analyst.source()
     readings = []
     for name in (m for m in await source.metrics() if found.type in catalog.metric(m).types):

@@ -63,7 +63,7 @@ def _finding(row: FindingRow) -> str:
     until = f"{row.end}까지" if row.end else "계속되고 있음"
     return (
         f"- [{_term(row.severity)}] {ident(row.server or row.cluster)}의 {ident(row.metric)}: {_kind(row.kind)}, "
-        f"관측값 {amount(row.observed, row.metric, 'ko')}, 평소 값 {amount(row.expected, row.metric, 'ko')}\n"
+        f"관측값 {row.amount(row.observed, 'ko')}, 평소 값 {row.amount(row.expected, 'ko')}\n"
         f"  {row.start}부터 {until}, {row.score_sigma:.3g} 시그마, 확신도 {row.confidence:.2f} ({row.id})"
     )
 

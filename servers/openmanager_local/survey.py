@@ -50,6 +50,7 @@ class Survey:
     changes: tuple[Change, ...]
     incidents: tuple[Incident, ...]
     problems: tuple[str, ...]
+    co_movements: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ class _Nothing:
     fleet: Health = field(default_factory=lambda: Health(0.0, "unknown"))
     screened_series: int = 0
     problems: tuple[str, ...] = ()
+    co_movements: int | None = None
 
 
 _NOTHING = _Nothing()
@@ -75,16 +77,18 @@ async def survey(
     hosts: Sequence[str] | None = None,
     metrics: Sequence[str] = (),
     min_sigma: float = USUAL_SIGMA,
+    co_movement: bool = False,
     told: Sequence[Change] = (),
 ) -> Survey:
     """Look at the fleet, or at `hosts`, over the window, and keep what is found; `told` changes count with the known.
 
     Small enough, everything is read; else the source ranks its series and only the suspects, and a few of
-    their peers, are read in full. Whoever wants the same look while it is being taken, whatever for, shares it.
+    their peers, are read in full. Lost `co_movement` is looked for where that was asked, and in small fleets.
+    Whoever wants the same look while it is being taken, whatever for, shares it.
     """
     instants = (window.start_s, window.step_s, window.n_times)
-    key = (instants, None if hosts is None else tuple(hosts), tuple(metrics), min_sigma, tuple(told))
-    look = partial(_look_at, analyst, window, hosts, metrics, min_sigma, told)
+    key = (instants, None if hosts is None else tuple(hosts), tuple(metrics), min_sigma, co_movement, tuple(told))
+    look = partial(_look_at, analyst, window, hosts, metrics, min_sigma, co_movement, told)
     return await analyst.surveys.get(key, look, listener())
 
 
@@ -94,6 +98,7 @@ async def _look_at(
     hosts: Sequence[str] | None,
     metrics: Sequence[str],
     min_sigma: float,
+    co_movement: bool,
     told: Sequence[Change],
 ) -> Survey:
     fleet = await analyst.fleet()
@@ -123,7 +128,7 @@ async def _look_at(
     seen: Overview | _Nothing
     try:
         with part(0.55, 0.85):
-            seen = await offload(_look, readings, fleet, window, changes, min_sigma)
+            seen = await offload(_look, readings, fleet, window, changes, min_sigma, co_movement)
     except InsufficientData as exc:
         # How things are now can be said all the same: a source that has just begun to look has no past yet.
         too_little, seen = f"no past to compare with yet: {exc.message}", _NOTHING
@@ -166,13 +171,18 @@ async def _look_at(
         changes=changes,
         incidents=tuple(incidents),
         problems=tuple(text for text in problems if text),
+        co_movements=seen.co_movements,
     )
 
 
-def _look(readings: Readings, fleet: Fleet, window: Window, changes: tuple[Change, ...], min_sigma: float) -> Overview:
+def _look(
+    readings: Readings, fleet: Fleet, window: Window, changes: tuple[Change, ...], min_sigma: float, co_movement: bool
+) -> Overview:
     from openmanager_core.analysis.overview import overview
 
-    return overview(readings.panels, fleet, window, changes=changes, top=500, min_sigma=min_sigma)
+    return overview(
+        readings.panels, fleet, window, changes=changes, top=500, min_sigma=min_sigma, co_movement=co_movement
+    )
 
 
 def _health(

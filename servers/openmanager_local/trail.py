@@ -78,6 +78,11 @@ async def trail_of(
         f"screened: {seen.screened_series} series by {seen.method}",
         f"thresholds: a finding needs {min_sigma:g} sigma, an incident {USUAL_SIGMA:g}",
     ]
+    if seen.co_movements is not None:
+        out.append(
+            f"co-movement: {seen.co_movements} servers with their peers and pairs of metrics moved together before; "
+            "Fisher's z of the newest quarter to half of the window against the rest"
+        )
     kinds: dict[str, int] = {}
     for f in seen.findings:
         kinds[f.kind] = kinds.get(f.kind, 0) + 1

@@ -19,9 +19,12 @@ FindingKind = Literal[
     "peer_outlier",     # unlike its peers of the same type
     "flatline",         # a reading that stopped moving
     "missing_data",     # readings stopped arriving
+    "decoupling",       # it no longer moves with its peers, or with another metric of its server
 ]  # fmt: skip
 FINDING_KINDS: tuple[str, ...] = get_args(FindingKind)
 Severity = Literal["info", "warning", "critical"]
+CORRELATION = "r"
+"""The unit of evidence that is a correlation."""
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
 
 
@@ -39,6 +42,9 @@ class Evidence:
         The field's name of the method.
     how
         The same as a fact; None in findings kept by older versions.
+    other
+        The metric of the same server that a ``decoupling`` parted from; empty where it parted from its peers. The
+        values of such a finding are correlations.
     """
 
     metric: str
@@ -51,6 +57,7 @@ class Evidence:
     method: str
     note: str = ""
     how: Fact | None = None
+    other: str = ""
 
     def method_in(self, language: Language) -> str:
         """The method in a language, as it was written where its fact is not known."""
@@ -98,7 +105,7 @@ class Finding:
         return fact(
             f"finding.{self.kind}", metric=self.metric, host=self.host, unit=self.evidence.unit,
             now=self.evidence.observed, was=self.evidence.baseline, sigma=self.score_sigma,
-            start_s=self.start_s, end_s=self.end_s, up=self.direction == "up",
+            start_s=self.start_s, end_s=self.end_s, up=self.direction == "up", other=self.evidence.other,
         )  # fmt: skip
 
     def as_dict(self) -> dict[str, Any]:

@@ -122,7 +122,7 @@ def test_a_finding_has_the_same_figures_in_both_languages(
 ) -> None:
     what = fact(
         code, metric="cpu_busy_ratio", host="web", unit="ratio", now=now, was=was, sigma=7.25, start_s=1.69e9,
-        end_s=end_s, up=up,
+        end_s=end_s, up=up, other="",
     )  # fmt: skip
     number = re.compile(r"-?[\d.,]*\d(?:e[+-]\d+)?")
     assert sorted(number.findall(said(what, "en"))) == sorted(number.findall(said(what, "ko")))

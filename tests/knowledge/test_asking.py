@@ -48,6 +48,25 @@ def test_questions_that_nothing_was_tuned_on_do_not_get_worse(batch, least) -> N
 
 
 @pytest.mark.parametrize(
+    "question",
+    [
+        "Which servers no longer move with their peers?",
+        "cpu stopped following requests on some server",
+        "which host is out of step with its cluster",
+        "동종 서버와 더는 함께 움직이지 않는 서버는?",
+        "따로 노는 서버 있어?",
+    ],
+)
+def test_a_lost_co_movement_is_asked_for_among_the_anomalies(question) -> None:
+    assert read(question).intent == "anomalies"
+
+
+@pytest.mark.parametrize("question", ["do cpu and latency move together?", "어떤 지표가 함께 움직여?"])
+def test_what_moves_together_is_still_a_question_of_correlation(question) -> None:
+    assert read(question).intent == "correlation"
+
+
+@pytest.mark.parametrize(
     ("question", "intent"),
     [
         ("어제 대비 오늘 에러 증감", "compare"),  # holds "비오", which is rain

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 from openmanager_core.analysis.recommend_words import told_in
 from openmanager_core.catalog import BY_NAME
-from openmanager_core.findings import Cause, Finding, Recommendation
+from openmanager_core.findings import CORRELATION, Cause, Finding, Recommendation
 from openmanager_core.text import ident, visible
 from openmanager_core.timespan import iso
 from openmanager_core.wording import Language, ko, said
@@ -58,13 +58,19 @@ class FindingRow(Telling, Row):
     summary: str
     note: str
 
+    def amount(self, value: float | None, language: Language = "en") -> str:
+        """One of its values as a person writes it; of a lost co-movement they are correlations."""
+        if self.unit != CORRELATION or value is None:
+            return amount(value, self.metric, language)
+        return f"{CORRELATION} {value:.2f}"
+
     def as_text(self) -> str:
         """Two lines: what, and the evidence."""
         until = f"until {self.end}" if self.end else "still going on"
         return (
             f"- [{self.severity}] {self.summary}\n"
             f"  id {self.id}: {self.kind} of {self.metric} on {ident(self.server)} since {self.start}, {until}; "
-            f"observed {amount(self.observed, self.metric)}, expected {amount(self.expected, self.metric)}, "
+            f"observed {self.amount(self.observed)}, expected {self.amount(self.expected)}, "
             f"{self.score_sigma:g} sigma, confidence {self.confidence:.2f} ({self.method})"
             + (f"; {self.note}" if self.note else "")
         )

@@ -289,7 +289,8 @@ def symptoms_from_findings(findings: Sequence[Finding], hosts: Sequence[str], ed
     out = []
     for finding in findings:
         row = at.get(finding.host)
-        if row is None or finding.severity == "info":
+        # a lost co-movement says that something is different, not what; its values are correlations
+        if row is None or finding.severity == "info" or finding.kind == "decoupling":
             continue
         now, was = finding.evidence.observed, finding.evidence.baseline
         if finding.kind == "missing_data":

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from openmanager_core.analysis.comovement import partings
 from openmanager_core.analysis.examine import Part, examine_each
 from openmanager_core.analysis.fleet_causes import find_causes
 from openmanager_core.analysis.health import roll_up, server_health
@@ -57,6 +58,8 @@ class Overview:
         Ranked root causes; empty where nothing is wrong.
     screened_series
         How many series were looked at.
+    co_movements
+        How many servers with their peers, and pairs of metrics, moved together and could have parted; None: not looked.
     problems
         What limits the answer, in sentences.
     """
@@ -68,6 +71,7 @@ class Overview:
     causes: tuple[Cause, ...]
     screened_series: int
     problems: tuple[str, ...]
+    co_movements: int | None = None
 
 
 def overview(
@@ -78,6 +82,7 @@ def overview(
     changes: Sequence[Change] = (),
     top: int = 20,
     min_sigma: float = SUSPECT_SIGMA,
+    co_movement: bool = False,
 ) -> Overview:
     """Health, findings and causes of a fleet, from one panel per metric.
 
@@ -95,6 +100,8 @@ def overview(
         Most findings to return, at least 1.
     min_sigma
         How far from normal, in robust sigmas, is worth a finding, at least 1.
+    co_movement
+        Look for lost co-movement in fleets of more than 1,000 series too: it costs about as much as all the rest.
 
     Returns
     -------
@@ -138,6 +145,11 @@ def overview(
     states = Counter(h.status for h in servers.values())
     checkpoint(0.6, f"health: {', '.join(f'{n:,} {state}' for state, n in states.most_common())}; now the suspects")
     findings = _findings(panels, surveys, fleet, min_sigma)
+    parted = None
+    if co_movement or _few(panels):
+        checkpoint(0.89, f"looking for lost co-movement, {len(findings)} findings so far")
+        parted = partings(panels, fleet, known=findings, min_sigma=min_sigma)
+        findings = sorted([*findings, *parted.findings], key=pressing_first)
     checkpoint(0.9, f"ranking causes of {len(findings)} findings")
     causes = find_causes(findings, panels, fleet, window, changes=changes, top=_MOST_CAUSES)
     return Overview(
@@ -148,7 +160,12 @@ def overview(
         causes=tuple(causes),
         screened_series=sum(len(p.hosts) for p in panels.values()),
         problems=_problems(panels, surveys, fleet, len(findings), top),
+        co_movements=None if parted is None else parted.tested,
     )
+
+
+def _few(panels: Mapping[str, Panel]) -> bool:
+    return sum(len(panel.hosts) for panel in panels.values()) <= ALL_UP_TO_SERIES
 
 
 def _recent(panel: Panel) -> int:
@@ -225,7 +242,7 @@ def _suspects(
     panels: Mapping[str, Panel], surveys: Mapping[str, Survey], fleet: Fleet, min_sigma: float
 ) -> dict[str, list[str]]:
     """Metric to hosts, strongest series first and bounded in number; servers fallen silent come first."""
-    if sum(len(panel.hosts) for panel in panels.values()) <= ALL_UP_TO_SERIES:
+    if _few(panels):
         return {name: list(panel.hosts) for name, panel in panels.items()}
     chosen: dict[str, list[str]] = defaultdict(list)
     silent: dict[str, str] = {}

@@ -21,7 +21,7 @@ QUANTITIES = {
 KINDS = {
     "spike": "spike", "level_shift": "level shift", "trend": "drift", "leak": "leak", "saturation": "saturation",
     "variance": "change of variance", "peer_outlier": "outlier among its peers", "flatline": "flat line",
-    "missing_data": "missing data",
+    "missing_data": "missing data", "decoupling": "lost co-movement",
 }  # fmt: skip
 
 
@@ -116,6 +116,7 @@ SENTENCES: dict[str, Callable[[Facts], str]] = {
     "finding.flatline": lambda f: f"{_of(f)} does not move from {plain(f['now'])}, {_since(f)}",
     "finding.missing_data": lambda f: f"no readings of {f['metric']} from {ident(f['host'])}, {_since(f)}",
     "finding.peer_outlier": lambda f: f"{f['metric']} {f['now']:.4g} {f['unit']} is {f['sigma']:.1f} sigma {'above' if f['up'] else 'below'} its peers' {f['was']:.4g}",
+    "finding.decoupling": lambda f: f"{_of(f)} no longer moves with {f['other'] or 'its peers'}: correlation {f['now']:.2f}, expected {f['was']:.2f}, {_since(f)}",
     "evidence.surge": lambda f: f"requests_per_s of the cluster are {f['times']:.2f} times those before, since {when(f['start_s'])}",
     "evidence.silence": lambda f: f"no readings, or no work at all, since {when(f['start_s'])}{_worst(f)}",
     "evidence.errors": lambda f: f"errors are {f['now']:.2%} of requests against {f['was']:.2%}, since {when(f['start_s'])}{_worst(f)}",
@@ -161,6 +162,7 @@ SENTENCES: dict[str, Callable[[Facts], str]] = {
     "method.gap": lambda f: f"{f['samples']} instants in a row without a reading; observed and baseline are shares of instants with one",
     "method.moves": lambda f: "level of the logarithm of the moves; values are mean moves",
     "method.peers": lambda f: "robust peer score (median and MAD across hosts), Benjamini-Hochberg 5 %",
+    "method.comovement": lambda f: f"Fisher's z of the newest {f['late']} of {f['blocks']} blocks against the gain and noise of those before, Benjamini-Hochberg 5 %; values are correlations",
     "incident.title": _incident,
     "incident.cause": lambda f: f"{f['level']} {ident(f['node'])}: {ident(f['kind'])}{' of ' + ident(f['metric']) if f['metric'] else ''} (confidence {f['confidence']:.2f})",
     "check.or_on_server": lambda f: f"{f['query']}  # or on the server: {f['command']}",

@@ -31,6 +31,7 @@ STATUS = {"healthy": "정상", "degraded": "저하", "critical": "심각", "unkn
 KINDS = {
     "spike": "순간 급변", "level_shift": "수준 변화", "trend": "지속적인 변동", "leak": "누수 현상", "saturation": "포화 현상",
     "variance": "변동 폭의 변화", "peer_outlier": "동종 서버와의 차이 현상", "flatline": "값 정지 현상", "missing_data": "측정 누락 현상",
+    "decoupling": "동반 움직임 상실 현상",
 }  # fmt: skip
 CAUSES = {
     "cpu_saturation": "CPU 포화", "memory_leak": "메모리 누수", "disk_filling": "디스크 부족", "network_loss": "네트워크 손실",
@@ -185,6 +186,7 @@ SENTENCES: dict[str, Callable[[Facts], str]] = {
     "finding.flatline": lambda f: f"{_of(f, '이/가')} {plain(f['now'])}에서 움직이지 않습니다({_since(f)})",
     "finding.missing_data": lambda f: f"{_of(f)} 측정값이 없습니다({_since(f)})",
     "finding.peer_outlier": lambda f: f"{_of(f)} {_p(format(f['now'], '.4g') + _unit(f), '이/가')} 동종 서버의 {f['was']:.4g}보다 {f['sigma']:.1f}시그마 {'높습니다' if f['up'] else '낮습니다'}",
+    "finding.decoupling": lambda f: f"{_of(f, '이/가')} 더는 {_p(metric(f['other']) if f['other'] else '동종 서버', '과/와')} 함께 움직이지 않습니다(상관 {f['now']:.2f}, 기대 {f['was']:.2f}, {_since(f)})",
     "evidence.surge": lambda f: f"클러스터의 초당 요청 수가 이전의 {f['times']:.2f}배입니다({when(f['start_s'])}부터)",
     "evidence.silence": lambda f: f"{when(f['start_s'])}부터 측정값이 없거나 처리량이 전혀 없습니다{_worst(f)}",
     "evidence.errors": lambda f: f"{when(f['start_s'])}부터 요청의 {f['now']:.2%}가 오류입니다(평소 {f['was']:.2%}){_worst(f)}",
@@ -230,6 +232,7 @@ SENTENCES: dict[str, Callable[[Facts], str]] = {
     "method.gap": lambda f: f"연속 {f['samples']}회 측정값 없음(관측값과 평소 값은 측정값이 있는 시점의 비율)",
     "method.moves": lambda f: "변화량 로그의 수준(값은 평균 변화량)",
     "method.peers": lambda f: "동종 서버 강건 점수(서버 간 중앙값과 MAD), Benjamini-Hochberg 5 %",
+    "method.comovement": lambda f: f"{f['blocks']}개 구간 중 최근 {f['late']}개의 Fisher z를 이전 구간의 이득과 잡음으로 기대되는 값과 비교, Benjamini-Hochberg 5 %(값은 상관 계수)",
     "incident.title": _incident,
     "incident.cause": _cause,
     "check.or_on_server": lambda f: f"{f['query']}  # 또는 서버에서: {f['command']}",

@@ -46,6 +46,7 @@ ENGLISH_WIDE: tuple[tuple[str, float, str], ...] = (
     ("root_cause", 5.0, r"(?:understand|make sense of) (?:the|this) (?:outage|problem|failure|incident|mess)"),
     ("help", 6.4, r"best way to (?:ask|talk to|phrase|query) (?:you|things|this|questions)"),
     ("unknown", 5.4, r"\btie (?:a|my)\b"),
+    ("anomalies", 6.0, r"(?:no longer|not? any ?more|stop(?:s|ped)?) (?:mov|follow|track|keep)(?:e|es|s|ing|ed)? (?:up |along |pace )?(?:together|with|its?\b|their|the|\w+)|part(?:ed|s) (?:ways|company)|decoupl\w+|out of step|lost (?:its|their) (?:co-?movement|correlation)"),
     ("unknown", 4.6, r"funny|\bwear\b|clothes|\bplanet|pluto|\bmoon\b|\bstars?\b(?!t)|astronom\w*"),
 )  # fmt: skip
 
@@ -89,4 +90,5 @@ KOREAN_WIDE: tuple[tuple[str, float, str], ...] = (
     ("metrics", 5.2, r"(?:어떤|무슨)(?:값|수치|데이터)(?:을|를)?(?:저장|측정|수집|기록|모|보관)|(?:도|를|을)(?:측정|수집|기록|모니터링)(?:해|하니|하나|합|되나|돼)"),
     ("help", 5.2, r"(?:어떻게|뭐라고)(?:물어|질문|말)(?:봐|해|하)|(?:네|니|너|당신)(?:가|이)?잘하는|알아들"),
     ("unknown", 4.6, r"재밌는|재미있는|웃긴|넥타이|뭐입|옷(?:을|차림|추천)|행성|명왕성|우주|별자리"),
+    ("anomalies", 6.0, r"(?:더는|더이상|이제)?(?:같이|함께)(?:안움직|움직이지않|못움직|따라가지않)|따로(?:노는|놀고|움직)|(?:안|못)따라(?:가는|오는|움직)|따라(?:가|오|움직이)지(?:않|못)"),
 )  # fmt: skip
