@@ -87,12 +87,15 @@ class Series:
         if self.seen < self.warm_up:
             score = F(0)
         was_free = self.event_s < 0
-        self.over = self.over + 1 if score >= F(self.threshold) else 0
+        counts = score >= F(self.threshold) if was_free else sigmas < F(2)
+        self.over = self.over + 1 if counts else 0
         if was_free:
             if score >= F(self.threshold) and self.over >= self.confirm:
                 happened.add("began")
-                self.event_s = F(0)
+                self.event_s, self.calm, self.over = F(0), F(0), 0
         else:
+            if self.over >= self.confirm:
+                self.recent, self.swing = self.level, self.spread * F(1 / 1.2533)
             self.event_s += F(elapsed)
             self.calm = self.calm + F(elapsed) if score < F(0.5 * self.threshold) else F(0)
             self.close(happened)

@@ -108,7 +108,7 @@ def test_one_event_pages_once_while_it_lasts_and_its_end_is_told_once() -> None:
     ended = [k for k, tick in enumerate(ticks) if len(tick.ended)]
     assert began == [202]  # the second and the third reading confirm the first
     assert len(ended) == 1
-    assert 230 <= ended[0] <= 290
+    assert 230 + Rules().calm_s / STEP_S <= ended[0] <= 262
     assert all(tick.unusual.tolist() == ([0] if 202 <= k < ended[0] else []) for k, tick in enumerate(ticks))
 
 
@@ -140,6 +140,14 @@ def test_what_lasts_is_accepted_as_the_new_normal_and_the_way_back_is_an_event_o
     assert len(began) == 2
     assert accepted[0] == 302 + Rules().accept_s / STEP_S
     assert not any(len(tick.ended) for tick in ticks[:800])
+
+
+def test_after_the_largest_event_the_end_is_seen_as_soon_as_after_a_small_one() -> None:
+    values = noise(400)
+    values[200:230] += 5000
+    ended = [k for k, tick in enumerate(run(Ticker(1), values)) if len(tick.ended)]
+    assert len(ended) == 1
+    assert 250 <= ended[0] <= 262
 
 
 def test_an_event_that_flickers_is_one_event() -> None:

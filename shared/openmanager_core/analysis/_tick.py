@@ -31,7 +31,7 @@ FIELDS = (
     "young_recent_share",
     "young_recent_excess",
     "seen",             # readings so far, up to 65,535
-    "over",             # readings in a row that score at least the threshold
+    "over",             # readings in a row that score at least the threshold; in an event, that are near the level
     "event_s",          # how long its event goes on; below 0: there is none
     "calm_s",           # how long nothing of its event was seen
     "silent_s",         # since the last reading
@@ -142,7 +142,7 @@ def step(state: Table, values: Row, least: Row, relative: Row, pace: Pace, limit
     scores *= there
     scores *= seen >= limits.warm_up
     free = state[EVENT_S] < 0
-    marks = _events(state, scores, known, free, pace.elapsed_s, limits)
+    marks = _events(state, scores, sigmas, known, free, pace.elapsed_s, limits)
     learns = there if free.all() else there * free
     _learn_tails(state, sigmas, recent_sigmas, learns, pace, limits.warm_up // 2)
     _learn_level(state, away, scale, learns, pace.level, limits.warm_up // 2)
@@ -189,7 +189,9 @@ def _rarity(sigmas: Row, share: Row, excess: Row) -> Row:
     return np.maximum(out, np.float32(0.0), out=out)
 
 
-def _events(state: Table, scores: Row, known: Flags, free: Flags, elapsed_s: float, limits: Limits) -> Marks:
+def _events(
+    state: Table, scores: Row, sigmas: Row, known: Flags, free: Flags, elapsed_s: float, limits: Limits
+) -> Marks:
     """Begin, hold and end events, and notice who fell silent."""
     over, event_s, calm_s, silent_s = state[OVER], state[EVENT_S], state[CALM_S], state[SILENT_S]
     elapsed = np.float32(elapsed_s)
@@ -207,8 +209,10 @@ def _events(state: Table, scores: Row, known: Flags, free: Flags, elapsed_s: flo
     if not (high.any() or held.any() or over.any()):
         return Marks(scores, began, ended, accepted, fell_silent, spoke_again)
     over += known
-    over *= high | ~known
-    began = free & high & (over >= limits.confirm)
+    over *= (high & free) | (held & (sigmas < np.float32(EDGE))) | ~known
+    often = over >= limits.confirm
+    began = free & high & often
+    _come_home(state, held & often)
     event_s += elapsed * held
     calm = scores < np.float32(CALM_SHARE * limits.threshold)
     calm_s += elapsed * (held & known & calm)
@@ -219,11 +223,19 @@ def _events(state: Table, scores: Row, known: Flags, free: Flags, elapsed_s: flo
     usual = np.maximum(state[SPREAD], np.float32(MEAN_TO_SIGMA) * state[SWING])
     np.copyto(state[SPREAD], usual, where=accepted)
     gone = ended | accepted
+    changed = gone | began
     np.copyto(event_s, np.float32(-1.0), where=gone)
     np.copyto(event_s, np.float32(0.0), where=began)
-    for row in (over, calm_s):
-        np.copyto(row, np.float32(0.0), where=gone)
+    np.copyto(over, np.float32(0.0), where=changed)
+    np.copyto(calm_s, np.float32(0.0), where=changed)
     return Marks(scores, began, ended, accepted, fell_silent, spoke_again)
+
+
+def _come_home(state: Table, back: Flags) -> None:
+    """Where several readings in a row are near the level again, the recent mean need not find its way back to it."""
+    if back.any():
+        np.copyto(state[RECENT], state[LEVEL], where=back)
+        np.copyto(state[SWING], state[SPREAD] * np.float32(1.0 / MEAN_TO_SIGMA), where=back)
 
 
 def _learn_tails(state: Table, sigmas: Row, recent_sigmas: Row, learns: Row, pace: Pace, since: int) -> None:

@@ -175,6 +175,16 @@ class Ticker:
         """How long each series' event goes on, shape ``(n_series,)``; below 0 where there is none."""
         return np.array(self._state[_tick.EVENT_S])
 
+    @property
+    def judged(self) -> npt.NDArray[np.bool_]:
+        """Which series have had enough readings to be judged, shape ``(n_series,)``."""
+        return np.asarray(self._state[_tick.SEEN] >= self.rules.warm_up)
+
+    @property
+    def silent(self) -> npt.NDArray[np.bool_]:
+        """Which series have had no reading for too long, shape ``(n_series,)``."""
+        return np.asarray(self._state[_tick.SILENT_S] >= np.float32(self.rules.silent_s))
+
     def tick(self, values: npt.ArrayLike, time_s: float) -> Tick:
         """Judge one reading of every series, and learn from it.
 

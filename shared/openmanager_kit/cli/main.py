@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "ask": ("openmanager_local.ask_command", "Ask about the fleet in words, English or Korean"),
     "report": ("openmanager_local.report_command", "Report on the fleet: terminal, Markdown or JSON"),
+    "watch": ("openmanager_local.watch_command", "Tell what becomes unusual in the fleet, as it happens"),
     "shadcn": ("openmanager_shadcn.mirror", "Fill the cache of the shadcn-ui server ahead: shadcn mirror"),
     "index": ("openmanager_search.index_command", "Make a folder findable for search, without a network"),
     "detect": ("openmanager_kit.cli.detect", "Score one series for anomalies, causally (CSV in, JSON out)"),

@@ -86,6 +86,22 @@ KOREAN: dict[str, str] = {
         "작업 프로세스 {number}이(가) {how}(으)로 끝나 {seconds}초 뒤에 다시 시작합니다",
     "signal {number}": "시그널 {number}",
     "exit code {code}": "종료 코드 {code}",
+    # watch
+    "watching {series} series of {servers} servers every {every}":
+        "서버 {servers}대의 시계열 {series}개를 {every}마다 지켜봅니다",
+    "a recording does not go on: this was all of it": "기록은 더 이어지지 않습니다. 이것이 전부입니다",
+    "the source can be read again": "소스를 다시 읽을 수 있습니다",
+    "and {count} more": "외 {count}건",
+    "{at} NEW {server} {metric}: {value}, usually {usual}; score {score}":
+        "{at} 새 이상 {server} {metric}: {value}, 평소 {usual}, 점수 {score}",
+    "{at} ONGOING {server} {metric}: {value}, usually {usual}; for {lasted} already":
+        "{at} 진행 중 {server} {metric}: {value}, 평소 {usual}, 이미 {lasted} 지속",
+    "{at} OVER {server} {metric}: {value} again, after {lasted}":
+        "{at} 종료 {server} {metric}: {lasted} 만에 다시 {value}",
+    "{at} ACCEPTED {server} {metric}: {value} for {lasted}, usual from now on":
+        "{at} 새 평소 값 {server} {metric}: {lasted} 동안 {value}, 이제부터 평소 값으로 봅니다",
+    "{at} SILENT {server}: no reading for {lasted}": "{at} 무응답 {server}: {lasted} 동안 측정값이 없습니다",
+    "{at} BACK {server}: there are readings again": "{at} 복귀 {server}: 측정값이 다시 들어옵니다",
     # doctor
     "This machine": "이 컴퓨터",
     "State folder": "상태 폴더",

@@ -25,6 +25,7 @@ HELP: dict[str, str] = {
         "프로파일의 서버들을 MCP 클라이언트 설정에 기록",
     "Take our servers out of an MCP client's configuration": "MCP 클라이언트 설정에서 우리 서버를 제거",
     "Report on the fleet: terminal, Markdown or JSON": "플릿 보고서: 터미널, Markdown, JSON",
+    "Tell what becomes unusual in the fleet, as it happens": "플릿에서 평소와 달라지는 것을 그때그때 알림",
     "Fill the cache of the shadcn-ui server ahead: shadcn mirror":
         "shadcn-ui 서버의 캐시를 미리 채움: shadcn mirror",
     "Make a folder findable for search, without a network": "네트워크 없이 폴더를 검색할 수 있게 색인",
@@ -37,6 +38,13 @@ HELP: dict[str, str] = {
         "호출 그래프 위에서 근본 원인의 순위를 매김 (CSV와 JSON 입력, JSON 출력)",
     "Serve or write a simulated fleet with known faults": "장애를 아는 시뮬레이션 플릿을 제공하거나 파일로 씀",
     # arguments
+    "seconds between two looks (default 15s)": "두 번 살펴보는 사이의 시간 (기본값 15s)",
+    "tell what happened since then too, e.g. now-2h (default: now)":
+        "그때부터 일어난 일도 알림, 예: now-2h (기본값: 지금부터)",
+    "end after so long, e.g. 10m (default: never)": "이만큼 지나면 끝냄, 예: 10m (기본값: 끝내지 않음)",
+    "watch only this metric; repeatable": "이 지표만 지켜봄, 여러 번 쓸 수 있음",
+    "watch only this cluster": "이 클러스터만 지켜봄",
+    "json: one object a line": "json: 한 줄에 객체 하나",
     "a shipped profile or the path of your own": "기본 제공 프로파일 이름 또는 직접 만든 프로파일의 경로",
     "settings": "설정",
     "each is a profile key and an OPENMANAGER_* variable too":
