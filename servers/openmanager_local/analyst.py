@@ -44,6 +44,13 @@ def _weightless(seen: Survey) -> int:
     return 0
 
 
+def _load() -> None:
+    from openmanager_core import processing, timespan, validation
+    from openmanager_core.analysis import overview
+
+    assert processing and timespan and validation and overview
+
+
 def ledger_name(source: SourceSettings) -> str:
     """One file a fleet: what the simulator made up must never stand among incidents of real servers."""
     which = f"{source.kind}|{source.url}|{source.tenant}|{source.path}|{source.seed}|{source.servers}"
@@ -209,6 +216,12 @@ class Analyst:
         except StorageUnavailable as exc:
             _log.warning("verdicts can not be read: %s", exc)
             return findings
+
+    async def warm(self) -> None:
+        """Load and open what the first question needs, without asking the source anything."""
+        await self.source()
+        await self.ledger()
+        await offload(_load)
 
     async def fleet(self) -> Fleet:
         """The inventory, at most a quarter of a minute old."""
