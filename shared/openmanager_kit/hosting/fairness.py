@@ -13,7 +13,7 @@ import select
 import selectors
 from collections.abc import Callable
 
-MOST_AT_ONCE = 4
+MOST_AT_ONCE = 8
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
