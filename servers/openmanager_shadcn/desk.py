@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 from mcp.server.mcpserver.resolve import Resolve
 from pydantic import Field
@@ -16,6 +17,7 @@ from openmanager_shadcn.packages import Packages
 from openmanager_shadcn.project import Project
 
 if TYPE_CHECKING:
+    from openmanager_kit.hosting.readiness import Condition
     from openmanager_shadcn.library import Library, ProjectShelf
 
 ProjectFolder = Annotated[
@@ -80,6 +82,17 @@ class Desk:
         """
         below = path if path.startswith(("/", "~")) else f"{project.folder.path}/{path}"
         return self.roots.locate(below, parameter)
+
+    async def condition(self) -> Condition:
+        """Which registry is built in and which are left alone, for those who run this server; none is asked for it.
+
+        It is ready all the same: copies and registries in files answer without a network.
+        """
+        from openmanager_kit.hosting.readiness import Condition
+
+        told = [f"registry {urlsplit(self.library.registry_url).hostname}"]
+        told += [f"left alone: {reason}" for reason in self.library.documents.away]
+        return Condition(True, "; ".join(told))
 
     async def aclose(self) -> None:
         """Close connections."""
