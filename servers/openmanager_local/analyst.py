@@ -45,6 +45,13 @@ def _weightless(seen: Survey) -> int:
     return 0
 
 
+def _load() -> None:
+    from openmanager_core import processing, timespan, validation
+    from openmanager_core.analysis import overview
+
+    assert processing and timespan and validation and overview
+
+
 def ledger_name(source: SourceSettings) -> str:
     """One file a fleet: what the simulator made up must never stand among incidents of real servers."""
     which = f"{source.kind}|{source.url}|{source.tenant}|{source.path}|{source.seed}|{source.servers}"
@@ -190,14 +197,18 @@ class Analyst:
         *,
         hosts: Sequence[str] | None = None,
         metrics: Sequence[str] | None = None,
+        unlooked: Sequence[str] = (),
     ) -> tuple[list[Incident], str]:
-        """Keep what a look at these hosts and metrics found (None: at all); the second value says why not, if so."""
+        """Keep what a look at these hosts and metrics found (None: at all); the second value says why not, if so.
+
+        `unlooked` are kinds of finding that it did not look for.
+        """
         ledger = await self.ledger()
         if ledger is None:
             return [], self._ledger_problem
         try:
             kept = await ledger.record(
-                findings, fleet=await self.fleet(), seen_at_s=seen_at_s, hosts=hosts, metrics=metrics
+                findings, fleet=await self.fleet(), seen_at_s=seen_at_s, hosts=hosts, metrics=metrics, unlooked=unlooked
             )
             return kept, ""
         except StorageUnavailable as exc:
@@ -214,6 +225,12 @@ class Analyst:
         except StorageUnavailable as exc:
             _log.warning("verdicts can not be read: %s", exc)
             return findings
+
+    async def warm(self) -> None:
+        """Load and open what the first question needs, without asking the source anything."""
+        await self.source()
+        await self.ledger()
+        await offload(_load)
 
     async def fleet(self) -> Fleet:
         """The inventory, at most a quarter of a minute old."""

@@ -146,7 +146,11 @@ async def _look_at(
     ]
     every_metric = not metrics and count <= _EVERY_METRIC_UP_TO
     incidents, not_kept = await analyst.record(
-        certain, window.end_s, hosts=hosts, metrics=None if every_metric else names
+        certain,
+        window.end_s,
+        hosts=hosts,
+        metrics=None if every_metric else names,
+        unlooked=("decoupling",) if seen.co_movements is None else (),
     )
     # Ranked anew: a verdict takes away from severity and score.
     findings = sorted(await analyst.damped(seen.findings), key=pressing_first)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 from mcp.server.mcpserver.resolve import Resolve
 from pydantic import Field
@@ -83,10 +84,16 @@ class Desk:
         return self.roots.locate(below, parameter)
 
     async def condition(self) -> Condition:
-        """Whether the roots still stand, for those who run this server."""
+        """Whether the roots stand, which registry is built in and which are left alone, for those who run this server.
+
+        No registry is asked, and one that is away takes nothing of its readiness: copies and files answer.
+        """
         from openmanager_kit.confined.standing import roots_condition
 
-        return await roots_condition(self.roots)
+        found = await roots_condition(self.roots)
+        told = [found.detail, f"registry {urlsplit(self.library.registry_url).hostname}"]
+        told += [f"left alone: {reason}" for reason in self.library.documents.away]
+        return replace(found, detail="; ".join(told))
 
     async def aclose(self) -> None:
         """Close connections."""

@@ -111,6 +111,12 @@ class Documents:
             raise NotFound(message)
         return await self._flights.once(key, lambda: self._get(ask, key, parse))
 
+    @property
+    def away(self) -> list[str]:
+        """Why registries are left alone for now, without secrets; the name of each is in it."""
+        now = time.monotonic()
+        return [failure.message for until, failure in self._failed.values() if now < until]
+
     async def aclose(self) -> None:
         """Close connections."""
         await self._client.aclose()

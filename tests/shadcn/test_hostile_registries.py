@@ -13,6 +13,9 @@ import pytest
 from mcp.client import Client
 from shadcn_served import BASE, failure, item, project, registry, server, text
 
+from openmanager_kit.hosting.members import Member
+from openmanager_kit.hosting.readiness import condition_of
+
 pytestmark = pytest.mark.anyio
 
 VIEW = "view_items_in_registries"
@@ -112,6 +115,22 @@ async def test_a_registry_that_failed_is_left_alone_while_there_is_a_copy(tmp_pa
             for _ in range(5):
                 assert "did not answer" in text(await client.call_tool(SEARCH, {"query": "button"}))
         assert len(served.asked) == 2
+
+
+async def test_whoever_runs_the_server_is_told_which_registry_is_left_alone_and_not_its_secret(tmp_path: Path) -> None:
+    with registry(item("button")) as served:
+        address = f"{served.url}/dead/{{name}}.json?key=geheim"
+        served.replies["/dead/registry.json?key=geheim"] = silent
+        made = server(project(tmp_path / "p", {"@dead": address}), tmp_path / "home", served.base, timeout_s=0.4)
+        member = Member("shadcn-ui", lambda: made)
+        assert member.attempt()
+        async with Client(made) as client:
+            assert (await condition_of(member))["detail"] == "registry 127.0.0.1"
+            await client.call_tool(SEARCH, {"query": "button"})
+            told = await condition_of(member)
+    assert told["ready"] and told["tools"] > 0
+    assert "left alone: " in told["detail"] and "/dead/registry.json" in told["detail"]
+    assert "geheim" not in told["detail"]
 
 
 async def test_a_dead_registry_holds_up_one_search_and_not_each(tmp_path: Path) -> None:

@@ -56,6 +56,7 @@ class Ledger(Memory, Upkeep):
         seen_at_s: float,
         hosts: Collection[str] | None = None,
         metrics: Collection[str] | None = None,
+        unlooked: Collection[str] = (),
         quiet_s: float = 900.0,
     ) -> list[Incident]:
         """Keep what an analysis found, and open, update, reopen or resolve incidents accordingly.
@@ -73,6 +74,8 @@ class Ledger(Memory, Upkeep):
         hosts, metrics
             What the analysis looked at; None means everything. Only incidents whose unfinished findings
             all lie within can be resolved by their absence.
+        unlooked
+            Kinds of finding that the analysis did not look for: their absence says nothing either.
         quiet_s
             An incident is resolved when nothing of it was seen for so long, and reopened when something
             of it goes on for so long after it was resolved.
@@ -94,7 +97,7 @@ class Ledger(Memory, Upkeep):
         async with self._transaction() as rows:
             recording = Recording(rows, fleet, seen_at_s, quiet_s)
             touched = await recording.run(list(unique.values()))
-            touched |= await recording.resolve_quiet(hosts, metrics)
+            touched |= await recording.resolve_quiet(hosts, metrics, unlooked)
             return await self._load(rows, touched)
 
     async def findings(

@@ -217,20 +217,25 @@ class Recording:
             ids = tuple(dict.fromkeys((*joined, *relapse)))
             await add_event(self._rows, seq, IncidentEvent(self._now, kind, "", severity, ids))
 
-    async def resolve_quiet(self, hosts: Collection[str] | None, metrics: Collection[str] | None) -> set[int]:
+    async def resolve_quiet(
+        self, hosts: Collection[str] | None, metrics: Collection[str] | None, unlooked: Collection[str] = ()
+    ) -> set[int]:
         """End incidents of which nothing was seen for long enough, if this analysis would have seen it."""
         there = None if hosts is None else {storable(host) for host in hosts}
-        kinds = None if metrics is None else set(metrics)
+        named = None if metrics is None else set(metrics)
         ended: set[int] = set()
         for seq, active_s in await self._rows.all(
             "SELECT seq, active_s FROM incidents WHERE state != 'resolved' AND active_s <= ?",
             (self._now - self._quiet_s,),
         ):
             unfinished = await self._rows.all(
-                "SELECT host, metric FROM findings WHERE incident = ? AND end_s IS NULL", (seq,)
+                "SELECT host, metric, kind FROM findings WHERE incident = ? AND end_s IS NULL", (seq,)
             )
             if any(
-                (there is not None and h not in there) or (kinds is not None and m not in kinds) for h, m in unfinished
+                (there is not None and host not in there)
+                or (named is not None and metric not in named)
+                or kind in unlooked
+                for host, metric, kind in unfinished
             ):
                 continue
             await self._rows.run(

@@ -13,6 +13,7 @@ from mcp.server.auth.provider import AccessToken
 
 from openmanager_kit.access.roles import ROLES, SCOPE, Role
 from openmanager_kit.access.tokens import TokenStore
+from openmanager_kit.flights import Flights
 
 _FRESH_S = 0.5
 _MOST_REMEMBERED = 10_000
@@ -40,10 +41,11 @@ class SharedToken:
 
 
 class OwnTokens:
-    """Tokens that ``openmanager token create`` made; looked up at most twice a second each."""
+    """Tokens that ``openmanager token create`` made; looked up at most twice a second each, whoever waits for it."""
 
     def __init__(self, store: TokenStore) -> None:
         self._store = store
+        self._flights: Flights[AccessToken | None] = Flights()
         self._seen: dict[bytes, tuple[float, AccessToken | None]] = {}
 
     async def verify_token(self, token: str) -> AccessToken | None:
@@ -54,6 +56,10 @@ class OwnTokens:
         known = self._seen.get(key)
         if known is not None and now - known[0] < _FRESH_S:
             return known[1]
+        return await self._flights.once(key, lambda: self._looked_up(key, token))
+
+    async def _looked_up(self, key: bytes, token: str) -> AccessToken | None:
+        now = time.monotonic()
         row = await anyio.to_thread.run_sync(self._store.verify, token)
         found = None if row is None else _access(token, row.id, row.role, int(row.expires_s))
         if len(self._seen) >= _MOST_REMEMBERED:

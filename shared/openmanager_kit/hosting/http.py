@@ -26,6 +26,7 @@ from starlette.applications import Starlette
 from openmanager_core.errors import ConfigError
 from openmanager_kit.access.assembly import Access
 from openmanager_kit.hosting.binding import base_url, bound, check_tls
+from openmanager_kit.hosting.fairness import loop_factory
 from openmanager_kit.hosting.guard import (
     LOOPBACK,
     QUICK,
@@ -50,7 +51,7 @@ PATH = "/mcp"
 _MOST_SESSIONS = 1000
 _SESSION_IDLE_S = 600.0
 _LARGEST_HEAD = 32 * 1024
-_ACCEPTED_AT_ONCE = 32
+_ACCEPTED_AT_ONCE = 16
 """Connections taken in one turn of the loop: with as many as wait, one worker would take them all."""
 _QUEUE = 2048
 
@@ -200,7 +201,8 @@ def serve_http(
 
     leaving = Leaving()
     try:
-        anyio.run(run_app, app, sock, leaving, tell, settings)
+        options = {"loop_factory": loop_factory()}
+        anyio.run(run_app, app, sock, leaving, tell, settings, backend_options=options)
     finally:
         leaving.done()
         sock.close()

@@ -18,6 +18,7 @@ from openmanager_kit.server import OpenManagerServer
 
 FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 60.0
+_WARM_S = 5.0
 _log = logging.getLogger(__name__)
 
 
@@ -89,6 +90,26 @@ def gathered(servers: Iterable[tuple[str, Callable[[], OpenManagerServer]]], *, 
         if not member.attempt() and not quietly:
             _log.error("%s is not served: %s", member.name, member.problem)
     return members
+
+
+async def warmed(members: Iterable[Member], within_s: float = _WARM_S) -> None:
+    """Let each server that has something to load do so before the first call comes: else all of a crowd waits for it.
+
+    A state's `warm()` does it. One that fails, or takes long, will be heard of by who calls its tools.
+    """
+
+    async def one(name: str, warm: Callable[[], Awaitable[None]]) -> None:
+        try:
+            with anyio.fail_after(within_s):
+                await warm()
+        except Exception as exc:
+            _log.info("%s could not be warmed: %r", name, exc)
+
+    async with anyio.create_task_group() as group:
+        for member in members:
+            warm = getattr(member.server.state, "warm", None) if member.server is not None else None
+            if warm is not None:
+                group.start_soon(one, member.name, warm)
 
 
 async def retrying(member: Member, back: Callable[[Member], Awaitable[None]], first_s: float = FIRST_WAIT_S) -> None:

@@ -17,7 +17,7 @@ from openmanager_kit.access.assembly import Access
 from openmanager_kit.hosting.gateway import Gateway
 from openmanager_kit.hosting.guard import App, Message, Receive, Scope, Send
 from openmanager_kit.hosting.http import PATH, check_reach, endpoint, guarded
-from openmanager_kit.hosting.members import Member, retrying
+from openmanager_kit.hosting.members import Member, retrying, warmed
 from openmanager_kit.hosting.metrics import Metrics
 from openmanager_kit.hosting.readiness import Readiness
 from openmanager_kit.profile import HttpSettings
@@ -96,6 +96,7 @@ class Service:
                 await send({"type": "lifespan.startup.failed", "message": type(exc).__name__})
                 group.cancel_scope.cancel()
                 return
+            await warmed(self._gateway.members)
             await send({"type": "lifespan.startup.complete"})
             await receive()
             group.cancel_scope.cancel()

@@ -42,6 +42,7 @@ def _serve(orders: Orders) -> int:
     from openmanager_kit.access.assembly import access_of
     from openmanager_kit.access.crew import Crew
     from openmanager_kit.backups.holding import hold
+    from openmanager_kit.hosting.fairness import loop_factory
     from openmanager_kit.hosting.http import run_app
     from openmanager_kit.hosting.leaving import Leaving
     from openmanager_kit.hosting.metrics import Metrics
@@ -59,13 +60,13 @@ def _serve(orders: Orders) -> int:
     sock = socket.socket(fileno=orders.socket)
     leaving = Leaving()
     threading.Thread(target=_watch_supervisor, daemon=True).start()
-    tuning.serving()
 
     async def run() -> None:
         beating: asyncio.Task[None] | None = None
 
         def tell() -> None:
             nonlocal beating
+            tuning.serving()
             os.write(orders.beat, READY)
             beating = asyncio.get_running_loop().create_task(_beat(orders.beat))
 
@@ -74,7 +75,7 @@ def _serve(orders: Orders) -> int:
             beating.cancel()
 
     try:
-        anyio.run(run)
+        anyio.run(run, backend_options={"loop_factory": loop_factory()})
     finally:
         leaving.done()
     return leaving.code
