@@ -86,6 +86,10 @@ async def survey(
     their peers, are read in full. Lost `co_movement` is looked for where that was asked, and in small fleets.
     Whoever wants the same look while it is being taken, whatever for, shares it.
     """
+    from openmanager_core.analysis.overview import ALL_UP_TO_SERIES
+
+    count = len((await analyst.fleet()).servers) if hosts is None else len(hosts)
+    co_movement |= count * len(await analyst.metrics(metrics)) <= ALL_UP_TO_SERIES  # as it is looked for then
     instants = (window.start_s, window.step_s, window.n_times)
     key = (instants, None if hosts is None else tuple(hosts), tuple(metrics), min_sigma, co_movement, tuple(told))
     look = partial(_look_at, analyst, window, hosts, metrics, min_sigma, co_movement, told)

@@ -35,15 +35,16 @@ async def test_a_server_whose_roots_are_all_gone_is_not_ready_and_names_no_path(
     first.mkdir()
     second.mkdir()
     one = member(name, tmp_path / "home", first, second)
-    assert await told(one) == (True, "2 roots")
+    more = "; registry ui.shadcn.com" if name == "shadcn-ui" else ""
+    assert await told(one) == (True, f"2 roots{more}")
     shutil.rmtree(first)
-    assert await told(one) == (True, "2 roots, 1 of them cannot be read")
+    assert await told(one) == (True, f"2 roots, 1 of them cannot be read{more}")
     shutil.rmtree(second)
     second.write_text("now a file")
-    assert await told(one) == (False, "2 roots, 2 of them cannot be read")
+    assert await told(one) == (False, f"2 roots, 2 of them cannot be read{more}")
     second.unlink()
     second.mkdir()
-    assert await told(one) == (True, "2 roots, 1 of them cannot be read")
+    assert await told(one) == (True, f"2 roots, 1 of them cannot be read{more}")
 
 
 async def test_thinking_is_ready_before_the_first_chain_and_not_over_a_damaged_file(tmp_path: Path) -> None:

@@ -122,6 +122,15 @@ async def test_an_analysis_that_looked_elsewhere_resolves_nothing(tmp_path: Path
         assert [i.state for i in ended] == ["resolved"]
 
 
+async def test_a_look_that_did_not_look_for_a_kind_ends_no_incident_of_that_kind(tmp_path: Path) -> None:
+    async with await Ledger.open(tmp_path / "ledger.sqlite3") as book:
+        await book.record([finding(kind="decoupling")], fleet=FLEET, seen_at_s=T0 + 60)
+        late_s = T0 + 60 * MINUTE
+        assert await book.record([], fleet=FLEET, seen_at_s=late_s, unlooked=("decoupling",)) == []
+        assert [i.state for i in await book.incidents()] == ["open"]
+        assert [i.state for i in await book.record([], fleet=FLEET, seen_at_s=late_s)] == ["resolved"]
+
+
 async def test_what_was_over_before_it_was_found_is_resolved_when_it_ended(tmp_path: Path) -> None:
     async with ledger(tmp_path) as book:
         past = finding("web-01", T0, end_s=T0 + 300)
