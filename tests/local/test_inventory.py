@@ -91,6 +91,7 @@ async def test_resources_prompts_and_completions_work_in_both_eras(mode: str) ->
         assert {str(r.uri) for r in (await client.list_resources()).resources} == {
             "fleet://servers",
             "fleet://applications",
+            "fleet://unusual",
         }
         templates = {t.uri_template for t in (await client.list_resource_templates()).resource_templates}
         assert templates == {"fleet://servers/{id}", "fleet://metrics/{metric}", "fleet://incidents/{id}"}
