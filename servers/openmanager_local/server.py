@@ -33,6 +33,7 @@ from openmanager_local.prompts import add_prompts
 from openmanager_local.resources import FLEET, add_resources
 from openmanager_local.runbook_tools import search_runbooks
 from openmanager_local.series_tools import capacity_outlook, forecast_metric, query_metrics
+from openmanager_local.unusual import add_unusual
 
 if TYPE_CHECKING:
     from openmanager_core.source.base import Source
@@ -99,5 +100,6 @@ def build(settings: ServerSettings, opener: Callable[[SourceSettings], Source] =
         outlines=False,
     )
     add_resources(server, analyst)
+    add_unusual(server, analyst)
     add_prompts(server)
     return server

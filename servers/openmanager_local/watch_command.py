@@ -85,8 +85,7 @@ async def _watch(settings: ServerSettings, args: argparse.Namespace, every_s: fl
             return
         problem = watching.problem
         while time.monotonic() - begun_s < lasting_s:
-            now_s = await analyst.now_s()
-            wait_s = every_s - now_s % every_s + min(_AFTER_S, every_s / 4)
+            wait_s = every_s - time.time() % every_s + min(_AFTER_S, every_s / 4)
             await anyio.sleep(min(wait_s, max(0.0, lasting_s - (time.monotonic() - begun_s))))
             before, problem = problem, await _look(watching, args.format)
             if problem != before:

@@ -170,7 +170,7 @@ class Watching:
         while told_s < now_s:
             to_s = min(now_s, told_s + span_s)
             values, times = await self._read(told_s, to_s)
-            events += await offload(self._through, values, times)
+            events += await self._ticked(values, times)
             told_s = to_s
         self._cursor_s = now_s
         return sorted(ongoing, key=lambda e: (e.at_s, e.server, e.metric)) + events
@@ -201,7 +201,7 @@ class Watching:
             return []
         first_s = max(self._cursor_s, self._instant(now_s - self._history_s(max(1, self.series))))
         values, times = await self._read(first_s, now_s)
-        events = await offload(self._through, values, times)
+        events = await self._ticked(values, times)
         if self._file is not None and now_s >= self._kept_s + _KEEP_EVERY_S:
             await self.keep()
         return events
@@ -302,6 +302,13 @@ class Watching:
             value = math.nan if newest is None else float(newest[k])
             self._open[name, host] = Event("new", at_s, host, name, _known(value), _known(level[k]))
         self._silent = set(self._quiet_hosts())
+
+    async def _ticked(self, values: Rows, times: npt.NDArray[np.float64]) -> list[Event]:
+        # Whoever gives up waiting must not leave a thread behind that changes the state beside the next look.
+        events: list[Event] = []
+        with anyio.CancelScope(shield=True):
+            events += await offload(self._through, values, times)
+        return events
 
     def _through(self, values: Rows, times: npt.NDArray[np.float64]) -> list[Event]:
         """Tick through some instants; one at which nobody has a reading is the source's gap and nobody's silence."""

@@ -92,6 +92,7 @@ async def test_resources_prompts_and_completions_work_in_both_eras(mode: str) ->
             "fleet://servers",
             "fleet://applications",
             "ui://fleet/overview",
+            "fleet://unusual",
         }
         templates = {t.uri_template for t in (await client.list_resource_templates()).resource_templates}
         assert templates == {"fleet://servers/{id}", "fleet://metrics/{metric}", "fleet://incidents/{id}"}

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from openmanager_kit.cli.main import main
@@ -104,3 +105,22 @@ def test_an_interrupted_watch_leaves_what_it_learned(tmp_path: Path) -> None:
         process.kill()
     assert process.returncode == 130
     assert list(tmp_path.glob("watch-*.npz"))
+
+
+def test_a_recording_is_told_to_its_end_and_not_waited_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(1)
+    rows = ["timestamp,server,metric,value"]
+    for k in range(600):
+        for host in ("a", "b"):
+            value = rng.normal(0.3, 0.02) + (0.4 if host == "b" and 500 <= k < 560 else 0.0)
+            rows.append(f"{1_790_000_000 + 15 * k},{host},cpu_busy_ratio,{value:.4f}")
+    recording = tmp_path / "recording.csv"
+    recording.write_text("\n".join(rows), "utf-8")
+    words = ["watch", "--source", "recorded", "--recording", str(recording), "--home", str(tmp_path)]
+    assert main([*words, "--since", "now-60m"]) == 0
+    out, err = capsys.readouterr()
+    assert [line.split()[1:4] for line in out.splitlines()] == [
+        ["NEW", "b", "cpu_busy_ratio:"],
+        ["OVER", "b", "cpu_busy_ratio:"],
+    ]
+    assert "this was all of it" in err
