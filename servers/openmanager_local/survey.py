@@ -81,7 +81,7 @@ async def survey(
     their peers, are read in full. Whoever wants the same look while it is being taken, whatever for, shares it.
     """
     instants = (window.start_s, window.step_s, window.n_times)
-    key = (instants, None if hosts is None else tuple(hosts), tuple(metrics), min_sigma)
+    key = (instants, None if hosts is None else tuple(hosts), tuple(metrics), min_sigma, analyst.faults_version())
     return await analyst.surveys.get(key, lambda: _look_at(analyst, window, hosts, metrics, min_sigma), listener())
 
 
