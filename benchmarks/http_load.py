@@ -233,7 +233,7 @@ async def mixed(
     crowd = Crowd(_HOST, port, args.path, mix, seed=args.seed, may_break=bool(args.kill), tokens=tokens)
     memory: list[tuple[float, list[float]]] = []
     killed: list[int] = []
-    beside = [asyncio.create_task(_watch(process, memory, max(1.0, seconds / 10)))]
+    beside = [asyncio.create_task(_watch(process, memory, 60.0 if args.minutes else max(1.0, seconds / 10)))]
     if args.kill:
         beside.append(asyncio.create_task(_kill(process, args.kill, killed)))
     took_s = await crowd.run(args.clients, seconds)

@@ -269,7 +269,7 @@ class Analyst:
         known = self.known_moment()
         if known is None:
             moment: tuple[int, str] = await self._flights.once("moment", self._look_at_the_clock)
-            known = *moment, self._faults_version()
+            known = *moment, self.faults_version()
         return known
 
     async def _look_at_the_clock(self) -> tuple[int, str]:
@@ -281,9 +281,10 @@ class Analyst:
         """The same, if it was found out just now; faults are always looked at anew."""
         if self._moment is None or time.monotonic() >= self._moment[0] + _MOMENT_FOR_S:
             return None
-        return *self._moment[1], self._faults_version()
+        return *self._moment[1], self.faults_version()
 
-    def _faults_version(self) -> int:
+    def faults_version(self) -> int:
+        """A number that changes when another worker injects or clears faults."""
         return getattr(self._source, "version", 0) if self._shared is not None else 0
 
     def forget(self) -> None:

@@ -91,7 +91,8 @@ async def survey(
     count = len((await analyst.fleet()).servers) if hosts is None else len(hosts)
     co_movement |= count * len(await analyst.metrics(metrics)) <= ALL_UP_TO_SERIES  # as it is looked for then
     instants = (window.start_s, window.step_s, window.n_times)
-    key = (instants, None if hosts is None else tuple(hosts), tuple(metrics), min_sigma, co_movement, tuple(told))
+    whom = None if hosts is None else tuple(hosts)
+    key = (instants, whom, tuple(metrics), min_sigma, co_movement, tuple(told), analyst.faults_version())
     look = partial(_look_at, analyst, window, hosts, metrics, min_sigma, co_movement, told)
     return await analyst.surveys.get(key, look, listener())
 

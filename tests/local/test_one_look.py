@@ -108,6 +108,39 @@ async def test_who_asks_after_a_change_gets_no_look_from_before(tmp_path: Path) 
 
 
 @pytest.mark.anyio
+async def test_who_asks_after_another_worker_injected_a_fault_gets_no_look_from_before(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    source, others = counting(), counting()
+    settings = SourceSettings(kind="simulator", servers=12, scenario="incident")
+    analyst, other = (
+        Analyst(settings, tmp_path, lambda _, one=one: one, shared=shared)  # type: ignore[misc]
+        for one in (source, others)
+    )
+    before = await fleet_overview(analyst)
+    await other.source()
+    source.gate, source.began, answers = anyio.Event(), anyio.Event(), list[int]()
+
+    async def ask() -> None:
+        answers.append((await fleet_overview(analyst)).anomalies_total)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ask)
+        await source.began.wait()
+        reads = source.reads
+        servers = [server.id for server in (await analyst.fleet()).servers]
+        others.inject(Fault("", "cpu_saturation", tuple(servers), AT_S - 900.0, math.inf, 1.0))
+        source.began = anyio.Event()
+        tasks.start_soon(ask)
+        await source.began.wait()  # a look of its own
+        assert source.reads > reads
+        source.gate.set()
+    assert max(answers) > before.anomalies_total
+    await analyst.aclose()
+    await other.aclose()
+
+
+@pytest.mark.anyio
 async def test_everybody_who_shares_a_look_hears_its_progress_as_part_of_their_own_work(tmp_path: Path) -> None:
     analyst = analyst_over(counting(), tmp_path)
     heard: dict[str, list[float]] = {"all of it": [], "second half": []}
