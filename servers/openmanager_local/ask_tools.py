@@ -52,7 +52,7 @@ async def ask_fleet(
         intent=read.intent,
         confidence=read.confidence,
         answer=made.sentences or [made.say("Nothing was found.", "찾은 것이 없습니다.")],
-        plan=made.calls,
+        plan=[made.say.reading(read), *made.calls] if read.stage < 3 else made.calls,
         assumptions=made.say.assumptions(made.plan),
         not_understood=lost,
         alternatives=list(read.alternatives),

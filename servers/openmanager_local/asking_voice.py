@@ -8,7 +8,7 @@ from openmanager_core.errors import FleetError
 from openmanager_core.knowledge import for_cause
 from openmanager_core.knowledge.asking import Plan
 from openmanager_core.postmortem_words import SPAN_UNITS, TERMS
-from openmanager_core.text import ident, visible
+from openmanager_core.text import ident, quoted, visible
 from openmanager_core.timespan import iso, span
 from openmanager_core.wording import Language, ko
 from openmanager_local.answers.common import CauseRow, FindingRow, amount
@@ -42,6 +42,15 @@ INTENT_WORDS: dict[str, tuple[str, str]] = {
     "compare": ("a comparison of two windows", "두 구간 비교"), "recommend": ("what to do", "권장 조치"), "incidents": ("incidents", "장애 이력"),
     "runbook": ("a runbook", "런북"), "query": ("values of a metric", "지표 값"), "metrics": ("which metrics there are", "지표 목록"), "help": ("help", "도움말"),
     "unknown": ("not understood", "이해하지 못함"),
+}  # fmt: skip
+
+
+_NAMED: dict[str, tuple[str, str]] = {
+    "+server": ("a server named", "서버 이름"), "+servers": ("several servers named", "서버 이름 여럿"), "+cluster": ("a cluster named", "클러스터 이름"),
+    "+type": ("a type of server", "서버 종류"), "+environment": ("an environment", "환경"), "+region": ("a region", "리전"), "+metric": ("a metric", "지표"),
+    "+metrics": ("several metrics", "지표 여럿"), "+past": ("a time in the past", "지난 시간"), "+stretch": ("a stretch of time", "지난 구간"),
+    "+before": ("an earlier time to compare with", "비교할 지난 시간"), "+ahead": ("a time to come", "앞으로의 시간"), "+deploy": ("a deployment", "배포"),
+    "+threshold": ("a level", "기준값"), "+growth": ("more load", "늘어난 부하"), "+lost": ("servers lost", "빠지는 서버"), "+count": ("a number of rows", "개수"),
 }  # fmt: skip
 
 
@@ -124,6 +133,14 @@ class Voice:
     def failure(self, exc: FleetError) -> str:
         """Why something could not be answered, by its kind."""
         return FAILURES_KO.get(exc.code, "분석 도중 문제가 생겼습니다")
+
+    def reading(self, plan: Plan) -> str:
+        """As what the question was understood, and which of its words spoke for that."""
+        why = ", ".join(_NAMED[word][self.ko] if word in _NAMED else quoted(word, 40) for word in plan.because)
+        what = self.intent(plan.intent)
+        if not why:
+            return self(f"understood as {what}", f"'{what}' 질문으로 이해했습니다")
+        return self(f"understood as {what}, because of {why}", f"'{what}' 질문으로 이해했습니다. 근거: {why}")
 
     def assumptions(self, plan: Plan) -> list[str]:
         """What had to be assumed, each in one sentence."""

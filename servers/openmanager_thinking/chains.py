@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from openmanager_core.errors import Conflict, FleetError, InvalidRequest
-from openmanager_core.text import quoted
+from openmanager_core.text import many, quoted
 from openmanager_thinking.limits import Section
 from openmanager_thinking.lookups import BRANCHES_SHOWN, Chain, chain_of, latest_branches, number_on, what_exists
 from openmanager_thinking.thought import Thought
@@ -181,7 +181,7 @@ def _room(db: sqlite3.Connection, chain: Chain | None, thought: Thought, size: i
         )
     if chain is not None and chain.thoughts >= limits.chain_thoughts:
         raise Full(
-            f"the chain has {chain.thoughts} thoughts, the most is {limits.chain_thoughts}",
+            f"the chain has {many(chain.thoughts, 'thought')}, the most is {limits.chain_thoughts}",
             hint="conclude_chain, then a new one (chainId new)",
         )
     if size + (0 if chain is None else chain.bytes) > limits.chain_bytes:
@@ -192,7 +192,7 @@ def _room(db: sqlite3.Connection, chain: Chain | None, thought: Thought, size: i
     chains, total, indexed = db.execute("SELECT chains, bytes, indexed FROM totals").fetchone()
     if chain is None and chains >= limits.chains:
         raise Full(
-            f"there are {chains} chains, the most is {limits.chains}",
+            f"there {'is' if chains == 1 else 'are'} {many(chains, 'chain')}, the most is {limits.chains}",
             hint="delete_chain for some, or a higher chains in the settings of this server",
         )
     if total + size > limits.total_bytes:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from openmanager_core.text import ident, quoted
+from openmanager_core.text import ident, many, quoted
 from openmanager_kit import cursors
 from openmanager_kit.answers import MAX_CHARS, Answer
 from openmanager_thinking.desk import TheVisit
@@ -39,7 +39,8 @@ class LineRow(Answer):
         """Say it in a few lines."""
         origin = f" from thought {self.branchFromThought}" if self.branchFromThought else ""
         state = "finished" if self.finished else "not finished"
-        said = f"{ident(self.branchId)}{origin}: {self.thoughts} thoughts, {self.revisions} revisions, {state}"
+        size = f"{many(self.thoughts, 'thought')}, {many(self.revisions, 'revision')}"
+        said = f"{ident(self.branchId)}{origin}: {size}, {state}"
         longest = len(self.last) + 200
         first = f"\n  first: {quoted(self.first, longest)}" if self.thoughts > 1 else ""
         return f"- {said}{first}\n  last ({self.lastNumber}): {quoted(self.last, longest)}"
@@ -56,7 +57,7 @@ class Comparison(Answer):
     def as_text(self) -> str:
         """Say it line by line."""
         rest = [f"next_cursor: {self.next_cursor}"] if self.next_cursor else []
-        head = f"Chain {self.chainId}, {self.total} lines:"
+        head = f"Chain {self.chainId}, {many(self.total, 'line')}:"
         return "\n".join([head, *(row.line() for row in self.branches), *rest])
 
 

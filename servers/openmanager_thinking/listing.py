@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Protocol
 
 from pydantic import Field
 
-from openmanager_core.text import ident, quoted
+from openmanager_core.text import ident, many, quoted
 from openmanager_core.timespan import iso
 from openmanager_kit import cursors
 from openmanager_kit.answers import MAX_CHARS, Answer
@@ -56,8 +56,8 @@ class ChainRow(Answer):
     def line(self) -> str:
         """Say it in a line."""
         state = "open" if self.open else "concluded"
-        return f"- {self.chainId} {quoted(self.title, 100)}: {state}, {self.thoughts} thoughts, " + (
-            f"{self.branches} branches, {self.updated}"
+        return f"- {self.chainId} {quoted(self.title, 100)}: {state}, {many(self.thoughts, 'thought')}, " + (
+            f"{many(self.branches, 'branch')}, {self.updated}"
         )
 
 
@@ -73,7 +73,8 @@ class ChainList(Answer):
         if not self.chains:
             return "There are no chains."
         rest = [f"next_cursor: {self.next_cursor}"] if self.next_cursor else []
-        return "\n".join([f"{self.total} chains, the last used first:", *(row.line() for row in self.chains), *rest])
+        head = f"{many(self.total, 'chain')}, the last used first:"
+        return "\n".join([head, *(row.line() for row in self.chains), *rest])
 
 
 async def list_chains(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mcp_types import CallToolResult, TextContent
 
+from openmanager_core.text import many
 from openmanager_kit import cursors
 from openmanager_kit.answers import MAX_CHARS
 from openmanager_kit.tools import reads
@@ -50,7 +51,7 @@ async def read_chain(
     text = "\n".join(found.parts)
     if format == "markdown" and not start:
         text = f"{rendering.head_of(chain)}\n{text}"
-    of = f"of {chain.thoughts} thoughts" if not branchId else f"of the line {branchId}"
+    of = f"of {many(chain.thoughts, 'thought')}" if not branchId else f"of the line {branchId}"
     facts = f"[chainId {chain.handle}; {found.count} shown {of}; " + (f"cursor={after} goes on]" if after else "end]")
     blocks = [text, facts]
     return CallToolResult(content=[TextContent(type="text", text=block) for block in blocks])

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from openmanager_core.job import checkpoint
-from openmanager_core.text import quoted, visible
+from openmanager_core.text import many, quoted, visible
 from openmanager_core.timespan import iso
 from openmanager_thinking.lookups import Chain, Conclusion, Kept
 
@@ -129,8 +129,8 @@ def head_of(chain: Chain) -> str:
     """Say in a few lines what chain it is."""
     state = "open" if chain.open else "concluded"
     return (
-        f"# Chain {chain.handle}\n\n{quoted(chain.title, 100)}: {state}, {chain.thoughts} thoughts, "
-        f"{chain.branches} branches, last at {iso(chain.updated_s)}\n"
+        f"# Chain {chain.handle}\n\n{quoted(chain.title, 100)}: {state}, {many(chain.thoughts, 'thought')}, "
+        f"{many(chain.branches, 'branch')}, last at {iso(chain.updated_s)}\n"
     )
 
 

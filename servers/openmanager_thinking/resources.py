@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mcp.server.mcpserver import Context
 
 from openmanager_core.errors import InvalidRequest
-from openmanager_core.text import quoted
+from openmanager_core.text import many, quoted
 from openmanager_kit.server import OpenManagerServer
 from openmanager_thinking import rendering
 from openmanager_thinking.desk import Visit, this_visit
@@ -49,7 +49,8 @@ async def text_of(visit: Visit, handle: str, format: str) -> str:
         text = "\n".join(found.parts)
         if format != "markdown":
             return text
-        left_out = f"\n(the first {first - 1} thoughts are left out; read_chain pages through all)\n"
+        are = "is" if first == 2 else "are"
+        left_out = f"\n(the first {many(first - 1, 'thought')} {are} left out; read_chain pages through all)\n"
         return f"{rendering.head_of(chain)}{left_out if first > 1 else ''}\n{text}"
 
     return await visit.desk.store.read(read)

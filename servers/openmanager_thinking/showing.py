@@ -12,7 +12,7 @@ from mcp_types import CallToolResult, TextContent
 from pydantic import Field
 
 from openmanager_core.job import checkpoint
-from openmanager_core.text import quoted
+from openmanager_core.text import many, quoted
 from openmanager_kit.answers import MAX_CHARS
 from openmanager_kit.apps.pages import Page
 from openmanager_thinking.desk import TheVisit
@@ -124,8 +124,8 @@ class _Shown:
         }
         state = "open" if chain.open else "concluded"
         head = (
-            f"Chain {chain.handle} {quoted(chain.title, _TITLE_CHARS)}: {state}, {chain.thoughts} thoughts, "
-            f"{chain.branches} branches."
+            f"Chain {chain.handle} {quoted(chain.title, _TITLE_CHARS)}: {state}, {many(chain.thoughts, 'thought')}, "
+            f"{many(chain.branches, 'branch')}."
         )
         facts = f"[after={last} " + ("goes on]" if more else "shows what comes next]")
         parts = [head, *self.lines, self.said_of_it, facts]
@@ -155,7 +155,7 @@ def _conclusion(chain: Chain, conclusion: Conclusion, chars: int) -> tuple[dict[
         "openQuestionCount": len(conclusion.questions),
     }
     said = "Earlier conclusion, before more thoughts came" if chain.open else "Conclusion"
-    said += f", confidence {conclusion.confidence:g}, {len(conclusion.questions)} open questions"
+    said += f", confidence {conclusion.confidence:g}, {many(len(conclusion.questions), 'open question')}"
     said += f": {quoted(conclusion.text, chars)}"
     if len(conclusion.text) > chars:
         made["chars"] = len(conclusion.text)

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from mcp_types import CallToolResult, TextContent
 from pydantic import Field
 
+from openmanager_core.text import many
 from openmanager_kit.answers import Answer
 from openmanager_kit.plain import PlainResult
 from openmanager_kit.tools import writes
@@ -104,10 +105,9 @@ class Concluding(Answer):
 
     def as_text(self) -> str:
         """Say it in a sentence."""
-        questions = f", {self.openQuestions} open questions" if self.openQuestions else ""
-        return f"Chain {self.chainId} is concluded after {self.thoughts} thoughts, confidence {self.confidence:g}" + (
-            f"{questions}."
-        )
+        questions = f", {many(self.openQuestions, 'open question')}" if self.openQuestions else ""
+        after = f"after {many(self.thoughts, 'thought')}, confidence {self.confidence:g}{questions}"
+        return f"Chain {self.chainId} is concluded {after}."
 
 
 async def conclude_chain(
@@ -147,7 +147,7 @@ class Deleting(Answer):
 
     def as_text(self) -> str:
         """Say it in a sentence."""
-        return f"Deleted chain {self.chainId} with its {self.thoughts} thoughts."
+        return f"Deleted chain {self.chainId} with its {many(self.thoughts, 'thought')}."
 
 
 async def delete_chain(visit: TheVisit, chainId: GivenChainId) -> Deleting:  # noqa: N803

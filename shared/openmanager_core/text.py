@@ -118,3 +118,10 @@ def prose(untrusted: str) -> str:
     """Text that may stand in a Markdown paragraph or table cell as plain words: no markup, no link comes of it."""
     shown = _MARKUP.sub(lambda match: "\\" + match.group(), visible(untrusted))
     return shown.replace("<", "&lt;").replace("://", ":\\//").replace("www.", "www\\.")
+
+
+def many(count: int, one: str) -> str:
+    """``1 thought``, ``2 thoughts``: a count and its word, whose plural takes an s (or es)."""
+    if count == 1:
+        return f"1 {one}"
+    return f"{count} {one}{'es' if one.endswith(('s', 'x', 'ch', 'sh')) else 's'}"

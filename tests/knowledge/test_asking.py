@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from openmanager_core.errors import InvalidRequest
 from openmanager_core.knowledge.asking import INTENTS, plan
 from openmanager_core.knowledge.asking.hangul import distance, jamo, language_of, without_particle
-from openmanager_core.knowledge.asking.likeness import alike
+from openmanager_core.knowledge.asking.ideas import ideas
+from openmanager_core.knowledge.asking.plan import reading
 from openmanager_core.knowledge.asking.spelling import corrected
+from openmanager_core.knowledge.asking.votes import votes
 from openmanager_core.timespan import parse_instant
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
@@ -31,7 +33,7 @@ def read(question: str, **more):
     return plan(question, FLEET, NOW_S, **more)
 
 
-@pytest.mark.parametrize(("language", "intent", "entities"), [("en", 0.985, 0.98), ("ko", 0.98, 0.98)])
+@pytest.mark.parametrize(("language", "intent", "entities"), [("en", 0.995, 0.98), ("ko", 0.99, 0.98)])
 def test_questions_that_were_tuned_on_stay_understood(language, intent, entities) -> None:
     found = accuracy_ask.measure([q for q in TUNED if q.language == language], FLEET)
     assert found.n > 200
@@ -39,7 +41,7 @@ def test_questions_that_were_tuned_on_stay_understood(language, intent, entities
     assert found.entities >= entities, found.errors
 
 
-@pytest.mark.parametrize(("batch", "least"), [("fresh", 0.75), ("late", 0.9)])
+@pytest.mark.parametrize(("batch", "least"), [("fresh", 0.9), ("late", 0.95), ("apart", 0.89)])
 def test_questions_that_nothing_was_tuned_on_do_not_get_worse(batch, least) -> None:
     # the errors are not shown: whoever saw them would tune on them
     found = accuracy_ask.measure([q for q in accuracy_ask.questions(batch) if q.kept_aside], FLEET)
@@ -87,13 +89,56 @@ def test_the_data_has_what_it_promises() -> None:
     assert len({q.text for q in EVERY}) == len(EVERY)
 
 
-def test_no_question_that_is_kept_aside_is_among_the_shipped_examples() -> None:
-    from importlib import resources
+def test_no_question_is_both_kept_aside_and_learnt_from() -> None:
+    aside = {" ".join(q.text.casefold().split()) for q in EVERY if q.kept_aside}
+    assert len(aside) > 500
+    assert not aside & {" ".join(q.text.casefold().split()) for q in TUNED}
 
-    shipped = (resources.files("openmanager_core.knowledge.asking") / "examples.tsv").read_text("utf-8")
-    known = {line.split("\t", 1)[1] for line in shipped.splitlines() if "\t" in line}
-    assert not known & {q.text for q in EVERY if q.kept_aside}
-    assert known <= {q.text for q in TUNED}
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("two boxes are limping", "sick"),
+        ("웹 서버가 골골댄다", "sick"),
+        ("how come", "why"),
+        ("어째서", "why"),
+        ("버틸 수 있나", "survive"),
+    ],
+)
+def test_many_words_stand_for_one_idea(said, meant) -> None:
+    assert meant in ideas(said, said.replace(" ", ""))
+
+
+def test_a_word_inside_another_is_not_the_idea_it_spells() -> None:
+    assert "sick" not in ideas("the redesign", "theredesign")
+    assert "tech" not in ideas("back", "back")  # the Korean column knows "ack"; English words are read whole
+
+
+@pytest.mark.parametrize("question", ["which hosts are limping in prod", "디비 왜 이렇게 버벅거려"])
+def test_a_plan_names_the_words_that_it_was_read_by(question) -> None:
+    got = read(question)
+    assert got.because
+    assert all(word in question.replace(" ", "") or word in question or word[0] == "+" for word in got.because)
+
+
+def test_whoever_names_a_server_is_never_told_that_it_is_not_about_servers() -> None:
+    for question in ("sing me a song about api-03", "api-03 노래 불러줘", "pizza for web-01"):
+        assert read(question).stage < 3
+
+
+def test_a_doubtful_reading_names_the_other_one() -> None:
+    doubtful = [got for q in TUNED if (got := read(q.text)).stage == 2]
+    assert doubtful
+    for got in doubtful:
+        assert {a[0] for a in got.assumptions} & {"close", "guess"}
+        assert got.confidence < 0.8
+
+
+def test_the_words_of_the_data_are_not_read_with_the_model_trained_on_other_traits() -> None:
+    # the weights and the way traits are taken go together: a change of either needs tools/train_asking.py
+    known = sum(len(votes(reading(q.text, FLEET, NOW_S).traits).moved) for q in TUNED[::50])
+    every = sum(len(names) for q in TUNED[::50] for names in reading(q.text, FLEET, NOW_S).traits.kinds.values())
+    assert known / every > 0.6
 
 
 def test_what_is_not_about_servers_lands_in_the_third_stage() -> None:
@@ -210,9 +255,3 @@ def test_any_text_gets_a_plan(text) -> None:
     assert got.intent in INTENTS
     assert 0 <= got.confidence <= 1
     assert (got.stage == 3) == (got.intent == "unknown")
-
-
-def test_likeness_leaves_out_what_it_is_told_to() -> None:
-    text = TUNED[0].text
-    assert alike(text)[TUNED[0].intent] == pytest.approx(1.0, abs=0.3)
-    assert max(alike(text, without=text).values(), default=0.0) < max(alike(text).values())

@@ -120,7 +120,7 @@ async def test_a_chain_reads_as_markdown_and_as_a_tree(tmp_path: Path) -> None:
         templates = {one.uri_template for one in (await client.list_resource_templates()).resource_templates}
         assert templates == {"thinking://chain/{id}", "thinking://chain/{id}/tree"}
         whole = (await client.read_resource(PREFIX + chain)).contents[0].text  # type: ignore[union-attr]
-        assert whole.startswith(f'# Chain {chain}\n\n"the root": open, 2 thoughts, 1 branches')
+        assert whole.startswith(f'# Chain {chain}\n\n"the root": open, 2 thoughts, 1 branch')
         tree = (await client.read_resource(f"{PREFIX}{chain}/tree")).contents[0].text  # type: ignore[union-attr]
         assert tree == 'flowchart TD\n  t1["1: the root"]\n  t2["2: left"]\n  t1 -->|"l"| t2'
         with pytest.raises(MCPError, match="does not exist"):

@@ -22,7 +22,7 @@ REACHED: dict[str, tuple[dict[str, Any], int, dict[str, Any], str]] = {
     "a long thought": ({"thought_chars": 10}, 1, {"thought": "12345678901"}, "at most 10 characters long, got 11"),
     "many thoughts": ({"chain_thoughts": 3}, 3, {}, "the chain has 3 thoughts, the most is 3"),
     "a heavy chain": ({"chain_bytes": 30}, 3, {"thought": "한글한글"}, "more than 30 bytes"),
-    "many chains": ({"chains": 1}, 1, {"chainId": "new"}, "there are 1 chains, the most is 1"),
+    "many chains": ({"chains": 1}, 1, {"chainId": "new"}, "there is 1 chain, the most is 1"),
     "much in all": ({"total_bytes": 20}, 2, {"chainId": "new"}, "together would have more than 20 bytes"),
 }
 

@@ -1,19 +1,19 @@
-"""Which kind of question it is: weights of cues summed, with what was named in it; how sure, and how far from home."""
+"""Which kind of question it is: trained votes, and weights of cues summed with what was named in it; how far from home."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 from openmanager_core.knowledge.asking.cues import ENGLISH, FLEET_WORDS, KOREAN
 from openmanager_core.knowledge.asking.cues_wide import ENGLISH_WIDE, KOREAN_WIDE
+from openmanager_core.knowledge.asking.votes import Votes
 
-ENOUGH = 2.0
-"""A score from which an intent is taken without an assumption."""
-_LEAST_LIKENESS = 0.15
-_LIKENESS_WEIGHT = 5.0
+_SHARE = 0.04
+"""What one point of the rules is worth beside a vote; 0.02 to 0.06 do the same for questions left out."""
+_MOST_POINTS = 8.0
+_CHATTER_POINTS = 6.0
 _ANALYSES = ("root_cause", "anomalies", "patterns", "correlation", "forecast", "compare", "capacity")
 _CHATTER = re.compile(
     r"weather|\bbook\b(?!s? me)|\bceo\b|chess|exchange rate|\bpizza|how old|directions|airport|\bcat\b|\bdog\b|blah|everest|\bpizza|\bdreams?\b|how tall|what time is it|python|javascript|quicksort|\bjoke|\bpoem|recipe|world cup|capital of|love you|\bflight|\bbitcoin|\bgold\b|translat|\bmovie|\bsong|\bmusic|football|soccer|\bdinner|(?<!after )(?<!since )(?<!before )\blunch|"
@@ -25,22 +25,20 @@ _CHATTER = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The scores of all intents that any cue speaks for, best first, and whether it is about servers at all."""
+    """The scores of all intents, best first, and whether it is about servers at all."""
 
     scores: tuple[tuple[str, float], ...]
     at_home: bool
-    by_cues: float = 0.0
-    """What the cues alone say for the best one: if little, it is a guess."""
 
     @property
     def best(self) -> str:
-        """The intent with the highest score, or nothing."""
-        return self.scores[0][0] if self.scores else ""
+        """The intent with the highest score."""
+        return self.scores[0][0]
 
     @property
     def margin(self) -> float:
         """By how much the best one leads."""
-        return self.scores[0][1] - (self.scores[1][1] if len(self.scores) > 1 else 0.0) if self.scores else 0.0
+        return self.scores[0][1] - self.scores[1][1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +64,11 @@ def _compiled() -> tuple[tuple[tuple[str, float, re.Pattern[str]], ...], ...]:
     )
 
 
-def judge(text: str, seen: Seen, like: Mapping[str, float] | None = None) -> Judged:
+def judge(text: str, seen: Seen, votes: Votes) -> Judged:
     """Score the intents; `text` is folded and its spelling put right, names of servers blanked out.
 
-    `like` says how near the question comes to known ones, per intent; it counts where the cues say little.
+    Votes were trained and know much; the rules add the points of what they are certain of, and what was named in the
+    question moves those.
     """
     words = " ".join(text.split())
     squeezed = re.sub(r"[\s.,!?~^;:]+", "", text)
@@ -84,31 +83,23 @@ def judge(text: str, seen: Seen, like: Mapping[str, float] | None = None) -> Jud
                 best[intent] = max(held, weight) + 0.3 * min(held, weight) if held else weight
         for intent, score in best.items():
             scores[intent] = scores.get(intent, 0.0) + score
-    at_home = bool(
-        seen.server
-        or seen.place
-        or seen.metrics
-        or seen.growth
-        or seen.lost
-        or seen.deploy
-        or re.search(FLEET_WORDS, words)
-    )
+    at_home = about_servers(words, seen)
     _weigh(scores, seen, words, squeezed)
-    if _CHATTER.search(words) or _CHATTER.search(squeezed):
-        if not (seen.server or seen.metrics):
-            return Judged((), False)
-        at_home = at_home and max(scores.values(), default=0.0) >= ENOUGH
-    sure = max((s for i, s in scores.items() if i != "query"), default=0.0) >= 2.4
-    cued = dict(scores)
-    # one word is not a way of putting things
-    for intent, likeness in (like or {}).items() if len(words.split()) > 1 else ():
-        if likeness >= _LEAST_LIKENESS:
-            scores[intent] = scores.get(intent, 0.0) + likeness * (1.0 if sure else _LIKENESS_WEIGHT)
-    nowhere = scores.pop("unknown", 0.0)
-    if nowhere > max(scores.values(), default=0.0):
-        return Judged((), False)
-    ordered = sorted(((i, round(s, 3)) for i, s in scores.items() if s > 0), key=lambda row: -row[1])
-    return Judged(tuple(ordered), at_home, cued.get(ordered[0][0], 0.0) if ordered else 0.0)
+    if (_CHATTER.search(words) or _CHATTER.search(squeezed)) and not (seen.server or seen.metrics):
+        scores = {"unknown": max(_CHATTER_POINTS, scores.get("unknown", 0.0))}
+    total = {
+        intent: vote + _SHARE * min(max(scores.get(intent, 0.0), 0.0), _MOST_POINTS)
+        for intent, vote in votes.scores.items()
+        if intent != "unknown" or not seen.server  # whoever names a server asks about it
+    }
+    ordered = sorted(((i, round(s, 4)) for i, s in total.items()), key=lambda row: -row[1])
+    return Judged(tuple(ordered), at_home)
+
+
+def about_servers(words: str, seen: Seen) -> bool:
+    """Whether anything of a fleet was named; `words` is folded, with single spaces."""
+    named = seen.server or seen.place or seen.metrics or seen.growth or seen.lost or seen.deploy
+    return bool(named or re.search(FLEET_WORDS, words))
 
 
 def _weigh(scores: dict[str, float], seen: Seen, words: str, squeezed: str) -> None:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from openmanager_core.errors import InvalidRequest
 from openmanager_core.knowledge.asking.hangul import folded, language_of
-from openmanager_core.knowledge.asking.intents import ENOUGH, Judged, Seen, judge
-from openmanager_core.knowledge.asking.likeness import alike
+from openmanager_core.knowledge.asking.intents import Judged, Seen, about_servers, judge
 from openmanager_core.knowledge.asking.measures import Measures, measures
 from openmanager_core.knowledge.asking.moves import moved
 from openmanager_core.knowledge.asking.places import Places, places
 from openmanager_core.knowledge.asking.spelling import corrected
 from openmanager_core.knowledge.asking.times import Times, times
+from openmanager_core.knowledge.asking.traits import Traits, traits
+from openmanager_core.knowledge.asking.votes import Votes, because, confidence, votes
 
 if TYPE_CHECKING:
     from openmanager_core.analysis.moved_load import MovedLoad
@@ -32,6 +33,12 @@ _USUAL_METRIC = {
 }  # fmt: skip
 _LOADS = ("load_per_core_ratio", "requests_per_s")
 _DAY_S = 86_400.0
+_SURE = 0.8
+"""From here on a reading is taken without naming the next best one."""
+_NAMES = {"server", "servertype"}
+"""Ideas that name something and ask nothing."""
+_HARDLY = 0.1
+"""A lead of "not about servers" that something of the fleet in the question outweighs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +50,12 @@ class Plan:
     stage
         1: understood; 2: part of it was assumed; 3: not understood, the nearest runbooks are shown.
     confidence
-        From 0 to 1: how far the intent leads the next best one.
+        From 0 to 1: the share of questions with such a lead over the next best intent that were read right.
     alternatives
         Other readings, best first.
+    because
+        The words of the question that spoke most for the intent and not for the next best one; ``+metric`` and the like
+        where it was something named.
     start_s, end_s, before_start_s, before_end_s
         Unix seconds; None: the analysis's own default.
     assumptions
@@ -60,6 +70,7 @@ class Plan:
     stage: Literal[1, 2, 3]
     confidence: float
     alternatives: tuple[str, ...] = ()
+    because: tuple[str, ...] = ()
     servers: tuple[str, ...] = ()
     cluster: str = ""
     type: str = ""
@@ -109,23 +120,13 @@ def plan(question: str, fleet: Fleet, now_s: float, language: Literal["auto", "e
             f"question must be at most {MOST_CHARS} characters, got {len(question)}", hint="one question at a time"
         )
     spoken = language_of(question) if language == "auto" else language
-    where = places(folded(question), fleet)
-    spelt, corrections = corrected(_LATIN_THEN_HANGUL.sub(" ", where.text))
-    # a misspelt type or environment is found once it is spelt right
-    again = places(spelt, fleet) if corrections else where
-    if corrections:
-        where.type, where.environment = where.type or again.type, where.environment or again.environment
-    when = times(spelt, now_s)
-    what = measures(when.text)
-    move = moved(folded(question), fleet)
-    if move is not None:  # the percentage is the move's, and "load" and "traffic" are what moves
-        others = tuple(m for m in what.metrics if m not in _LOADS)
-        what, where.cluster = replace(what, metrics=others, threshold=None, growth=None), ""
-    seen = _seen(where, when, what)
-    if move is not None:  # two clusters, a verb and no past: hardly anything else can be meant
-        seen = replace(seen, growth=True, lost=True)
-    judged = judge(spelt, seen, alike(question))
-    intent, stage, confidence, assumed = _decide(judged, where, when, what)
+    read = reading(question, fleet, now_s)
+    where, when, what, move = read.where, read.when, read.what, read.move
+    cast = votes(read.traits)
+    judged = judge(read.spelt, read.seen, cast)
+    intent, stage, sure, assumed = _decide(
+        judged, bare=all(name[0] == "+" or name in _NAMES for name in read.traits.said)
+    )
     assumed += _place_assumptions(where)
     if move is not None and not move[1] and intent == "capacity":
         assumed.append(("moves_all",))
@@ -143,8 +144,9 @@ def plan(question: str, fleet: Fleet, now_s: float, language: Literal["auto", "e
         language="ko" if spoken == "ko" else "en",
         intent=intent,
         stage=stage,
-        confidence=confidence,
-        alternatives=tuple(name for name, _ in judged.scores if name != intent)[:3],
+        confidence=sure,
+        alternatives=tuple(name for name, _ in judged.scores if name not in (intent, "unknown"))[:3],
+        because=_because(read.traits, cast, judged, intent),
         servers=tuple(where.servers),
         cluster=where.cluster,
         type=where.type if not where.servers else "",
@@ -162,11 +164,61 @@ def plan(question: str, fleet: Fleet, now_s: float, language: Literal["auto", "e
         lost_servers=what.lost,
         moved_load=move[0] if move is not None else None,
         count=what.count,
-        state=_state(spelt) if intent == "incidents" else "",
+        state=_state(read.spelt) if intent == "incidents" else "",
         assumptions=tuple(assumed),
-        corrections=tuple(corrections),
+        corrections=tuple(read.corrections),
         unknown_names=tuple(where.unknown),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was named in a question, before anything is known of what it asks, and what the votes see of it."""
+
+    where: Places
+    when: Times
+    what: Measures
+    move: tuple[MovedLoad, bool] | None
+    seen: Seen
+    spelt: str
+    corrections: list[tuple[str, str]]
+    traits: Traits
+
+
+def reading(question: str, fleet: Fleet, now_s: float) -> Reading:
+    """Find the names, times and measures of a question; `now_s` is what "now" means, Unix seconds."""
+    where = places(folded(question), fleet)
+    spelt, corrections = corrected(_LATIN_THEN_HANGUL.sub(" ", where.text))
+    # a misspelt type or environment is found once it is spelt right
+    again = places(spelt, fleet) if corrections else where
+    if corrections:
+        where.type, where.environment = where.type or again.type, where.environment or again.environment
+    when = times(spelt, now_s)
+    what = measures(when.text)
+    move = moved(folded(question), fleet)
+    if move is not None:  # the percentage is the move's, and "load" and "traffic" are what moves
+        others = tuple(m for m in what.metrics if m not in _LOADS)
+        what, where.cluster = replace(what, metrics=others, threshold=None, growth=None), ""
+    seen = _seen(where, when, what)
+    if move is not None:  # two clusters, a verb and no past: hardly anything else can be meant
+        seen = replace(seen, growth=True, lost=True)
+    return Reading(where, when, what, move, seen, spelt, corrections, _traits(where, when, what, seen, spelt))
+
+
+def _traits(where: Places, when: Times, what: Measures, seen: Seen, spelt: str) -> Traits:
+    letters = list(when.text)
+    for start, end in what.spans:
+        letters[start:end] = ["¤", *[""] * (end - start - 1)]
+    flags = {
+        "server": bool(where.servers), "servers": len(where.servers) > 1, "cluster": bool(where.cluster),
+        "type": bool(where.type), "environment": bool(where.environment), "region": bool(where.region),
+        "metric": bool(what.metrics), "metrics": len(what.metrics) > 1, "past": when.start_s is not None,
+        "stretch": when.end_s is not None, "before": when.before_start_s is not None, "ahead": when.horizon_s is not None,
+        "deploy": when.since_deploy, "threshold": what.threshold is not None, "growth": seen.growth,
+        "lost": seen.lost, "count": what.count is not None,
+        "away": not about_servers(" ".join(spelt.split()), seen),
+    }  # fmt: skip
+    return traits("".join(letters), [name for name, said in flags.items() if said])
 
 
 def _seen(where: Places, when: Times, what: Measures) -> Seen:
@@ -184,35 +236,26 @@ def _seen(where: Places, when: Times, what: Measures) -> Seen:
     )
 
 
-def _decide(
-    judged: Judged, where: Places, when: Times, what: Measures
-) -> tuple[Intent, Literal[1, 2, 3], float, list[tuple[str, ...]]]:
-    """The intent, how far it is understood, and what was assumed for it."""
-    top = judged.scores[0][1] if judged.scores else 0.0
-    alone = {"help", "metrics", "incidents", "runbook", "recommend", "root_cause", "anomalies", "overview", "forecast", "capacity",
-             "compare", "patterns", "correlation", "unhealthy"}  # fmt: skip
-    if top >= ENOUGH and (judged.at_home or judged.best in alone):
-        confidence = round(min(1.0, 0.5 + 0.15 * judged.margin + 0.05 * (top - ENOUGH)), 2)
-        assumed: list[tuple[str, ...]] = []
-        if judged.margin < 0.4:
-            assumed.append(("close", judged.best, judged.scores[1][0]))
-        if judged.by_cues < ENOUGH:
-            assumed.append(("guess", judged.best))
-            confidence = min(confidence, 0.5)
-        return _intent(judged.best), 2 if assumed else 1, confidence, assumed
-    if top > 0 and judged.at_home:
-        best = _intent(judged.best)
-        return best, 2, round(0.2 + 0.1 * top, 2), [("guess", best)]
-    if judged.at_home:
-        if where.servers:
-            return "describe", 2, 0.4, [("guess", "describe")]
-        if what.metrics:
-            return "query", 2, 0.4, [("guess", "query")]
-        if where.cluster or where.type or where.environment or where.region:
-            return "unhealthy", 2, 0.3, [("guess", "unhealthy")]
-    if top >= 1.3 and judged.best == "overview":
-        return "overview", 2, 0.3, [("guess", "overview")]
-    return "unknown", 3, 0.0, []
+def _decide(judged: Judged, *, bare: bool) -> tuple[Intent, Literal[1, 2, 3], float, list[tuple[str, ...]]]:
+    """The intent, how far it is understood, and what was assumed for it; `bare`: nothing but names was said."""
+    best, lead = _intent(judged.best), judged.margin
+    sure = round(confidence(lead), 2)
+    if best == "unknown":
+        second = _intent(judged.scores[1][0])
+        if not judged.at_home or lead >= _HARDLY:
+            return "unknown", 3, 0.0, []
+        return second, 2, round(1 - sure, 2), [("guess", second)]
+    if bare:
+        return best, 2, min(sure, 0.5), [("guess", best)]
+    if sure >= _SURE:
+        return best, 1, sure, []
+    others = [name for name, _ in judged.scores[1:2] if name != "unknown"]
+    return best, 2, sure, [("close", best, others[0]) if others else ("guess", best)]
+
+
+def _because(of: Traits, cast: Votes, judged: Judged, intent: str) -> tuple[str, ...]:
+    second = next(name for name, _ in judged.scores if name != intent)
+    return because(of, cast, intent, second)
 
 
 def _intent(name: str) -> Intent:

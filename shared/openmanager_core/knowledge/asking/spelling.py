@@ -8,6 +8,7 @@ from functools import lru_cache
 from openmanager_core.knowledge.asking.cues import ENGLISH, FLEET_WORDS, KOREAN
 from openmanager_core.knowledge.asking.cues_wide import ENGLISH_WIDE, KOREAN_WIDE
 from openmanager_core.knowledge.asking.hangul import distance, jamo, without_particle
+from openmanager_core.knowledge.asking.ideas import spelt
 
 _ENGLISH = (
     "about above across action actions against analyze anomalies anomaly anything attention available average "
@@ -35,7 +36,7 @@ _SLIPS = {
     "됬": "됐", "되요": "돼요", "안되": "안돼", "머가": "뭐가", "머야": "뭐야", "모야": "뭐야", "머": "뭐", "써버": "서버",
     "서바": "서버", "싸버": "서버", "cpi": "cpu",
 }  # fmt: skip
-_COMMON = "hell help held heal deal meal real weak week peak leap lost last list fast past cost costs most must just some same such than that them then they this those time times tire these there three rise rises lead leads state states"
+_COMMON = "requiring require required resource quest guest western northern eastern stating stature statue statues status hosting posting customers healed wealth stealth heath through thorough thought though metrics matrix recover recovered recovering retry curing securing reoccurring concurring plane planet planets cashes caches coached reaching queued queues quest queen severe serving several servant served deserves reserves prediction predictions produce product products reduce reduction forest forecasts foremost relations relation rotation rotations patters matters letters batters better letter latest latency later lately deeply reply replay details retail retails derail fleets feet fees greet tree free street hell help held heal deal meal real weak week peak leap lost last list fast past cost costs most must just some same such than that them then they this those time times tire these there three rise rises lead leads state states"
 _COMMON_KO = "사태 상대 상패 퇴근 이후 이윤 인상 자연 언제 매일 위협 절망 전방 비고 요정 방범 수기 초기 장기 사기 추가 방문 기록 기억 지역 지인 요즘 애초 응원 대비 대기"
 """Words of their own that are one letter away from a known one."""
 _LITERAL = re.compile(r"[a-z]{4,}|[가-힣]{2,}")
@@ -46,7 +47,8 @@ _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?|[가-힣]+")
 def _known() -> tuple[frozenset[str], tuple[str, ...], tuple[str, ...]]:
     english, korean = tuple(dict.fromkeys(_ENGLISH.split())), tuple(dict.fromkeys(_KOREAN.split()))
     # what the cues themselves are made of is no slip of something else
-    spoken = " ".join(pattern for _, _, pattern in (*ENGLISH, *KOREAN, *ENGLISH_WIDE, *KOREAN_WIDE)) + FLEET_WORDS
+    cues = " ".join(pattern for _, _, pattern in (*ENGLISH, *KOREAN, *ENGLISH_WIDE, *KOREAN_WIDE))
+    spoken = f"{cues} {FLEET_WORDS} {spelt()}"
     return (
         frozenset((*english, *korean, *_LITERAL.findall(spoken), *_COMMON.split(), *_COMMON_KO.split())),
         english,

@@ -27,7 +27,7 @@ _EN_NUMBER = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five"
 _UNIT_S = {"s": 1, "sec": 1, "second": 1, "초": 1, "m": 60, "min": 60, "minute": 60, "분": 60, "h": 3600, "hr": 3600, "hour": 3600,
            "시간": 3600, "d": _DAY, "day": _DAY, "일": _DAY, "w": 7 * _DAY, "wk": 7 * _DAY, "week": 7 * _DAY, "주일": 7 * _DAY,
            "주": 7 * _DAY, "month": 30 * _DAY, "달": 30 * _DAY, "개월": 30 * _DAY}  # fmt: skip
-_N = r"(\d{1,4}(?:\.\d)?|half an|a couple of|couple of|a few|few|an?|one|two|three|four|five|six|seven|ten|한|두|세|네|다섯|여섯|일곱|여덟|아홉|열|반)"
+_N = r"(\d{1,4}(?:\.\d)?|(?<![a-z])(?:half an|a couple of|couple of|a few|few|an?|one|two|three|four|five|six|seven|ten)(?=[\s-])|한|두|세|네|다섯|여섯|일곱|여덟|아홉|열|반)"
 _U = r"(seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|weeks?|wks?|months?|시간|주일|개월|분|초|일|주|달|[smhdw])(?![a-z])"
 _LEN = rf"{_N}[\s-]?{_U}"
 _WORD_SPAN = {"하루": _DAY, "이틀": 2 * _DAY, "사흘": 3 * _DAY, "나흘": 4 * _DAY, "보름": 15 * _DAY, "반나절": 6 * 3600.0, "일주일": 7 * _DAY,
