@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -95,7 +96,15 @@ def test_what_cannot_be_watched_is_said(
 
 def test_an_interrupted_watch_leaves_what_it_learned(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "openmanager_kit", "watch", "--servers", "12", "--home", str(tmp_path)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8")
+    # Tests that run in the background of a shell ignore interrupts, and what they start would inherit that.
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+    )
     assert process.stderr is not None
     try:
         assert process.stderr.readline().startswith("watching ")

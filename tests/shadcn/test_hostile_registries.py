@@ -125,7 +125,7 @@ async def test_whoever_runs_the_server_is_told_which_registry_is_left_alone_and_
         member = Member("shadcn-ui", lambda: made)
         assert member.attempt()
         async with Client(made) as client:
-            assert (await condition_of(member))["detail"] == "registry 127.0.0.1"
+            assert (await condition_of(member))["detail"] == "1 root; registry 127.0.0.1"
             await client.call_tool(SEARCH, {"query": "button"})
             told = await condition_of(member)
     assert told["ready"] and told["tools"] > 0
