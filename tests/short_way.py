@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -37,6 +38,11 @@ class Row(Answer):
 
 async def give(kind: str, said: str = "", number: float = 0.5) -> Any:
     """Give an answer of some kind."""
+    return give_at_once(kind, said, number)
+
+
+def give_at_once(kind: str, said: str = "", number: float = 0.5) -> Any:
+    """Give an answer of some kind without waiting."""
     match kind:
         case "structured":
             return Row(said=said, number=number, rows=[1, None, 3])
@@ -63,9 +69,12 @@ async def give(kind: str, said: str = "", number: float = 0.5) -> Any:
     return said
 
 
-def make(fn: Callable[..., Any] = give, *, closed: bool = False) -> OpenManagerServer:
-    """A server with one tool; `closed` if everything shall go the SDK's way."""
-    server = OpenManagerServer("one", tools=(reads(fn, "Give", asks_nothing=True),))
+def make(
+    fn: Callable[..., Any] = give, *, closed: bool = False, at_once: Callable[..., Any] | None = None
+) -> OpenManagerServer:
+    """A server with one tool; `closed` if all shall go the SDK's way, `at_once` for what it does without waiting."""
+    tool = replace(reads(fn, "Give", asks_nothing=True), at_once=at_once)
+    server = OpenManagerServer("one", tools=(tool,))
 
     async def through(ctx: Any, call_next: Any) -> Any:
         return await call_next(ctx)
@@ -95,6 +104,21 @@ def short_calls(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         return await usual(self, call, version, request)
 
     monkeypatch.setattr(Shortcut, "call", counted)
+    return ids
+
+
+def calls_at_once(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The ids of the calls that were answered without waiting."""
+    ids: list[Any] = []
+    usual = Shortcut.call_at_once
+
+    def counted(self: Shortcut, call: Any, version: str) -> Any:
+        result = usual(self, call, version)
+        if result is not None:
+            ids.append(call.id)
+        return result
+
+    monkeypatch.setattr(Shortcut, "call_at_once", counted)
     return ids
 
 

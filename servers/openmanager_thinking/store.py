@@ -54,6 +54,13 @@ class Store:
             self.on_write()
         return result
 
+    def write_at_once(self, work: Work[T]) -> tuple[T] | None:
+        """Do the same if that takes no waiting; None, with nothing changed, if it does."""
+        done = self._writer.at_once(work)
+        if done is not None and self.on_write is not None:
+            self.on_write()
+        return done
+
     async def read(self, work: Work[T]) -> T:
         """Do a piece of work that only looks, in a thread, on one state of the file.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from typing import Annotated, Any
 
@@ -11,12 +10,13 @@ from pydantic import Field
 
 from openmanager_core.text import many
 from openmanager_kit.answers import Answer
-from openmanager_kit.plain import PlainResult
+from openmanager_kit.plain import PlainResult, as_json
 from openmanager_kit.tools import writes
 from openmanager_thinking.chains import Concluded, Stored, append, conclude, delete
 from openmanager_thinking.desk import NEW, TheVisit, Visit
 from openmanager_thinking.parameters import ChainId, GivenChainId
 from openmanager_thinking.thought import BRANCH_CHARS, Thought, checked, new_handle
+from openmanager_thinking.writer import Work
 
 _HIGHEST = 1_000_000
 
@@ -54,7 +54,35 @@ async def sequentialthinking(
         branch=branchId,
         needs_more=needsMoreThoughts,
     )
-    stored = await _store(visit, chainId, step)
+    return _answer(step, await _store(visit, chainId, step))
+
+
+_NAMES = {
+    "thought": "text",
+    "thoughtNumber": "number",
+    "totalThoughts": "total",
+    "nextThoughtNeeded": "more",
+    "isRevision": "revision",
+    "revisesThought": "revises",
+    "branchFromThought": "branch_from",
+    "branchId": "branch",
+    "needsMoreThoughts": "needs_more",
+}
+
+
+def _think_at_once(visit: Visit, chainId: str, **given: Any) -> CallToolResult | None:  # noqa: N803
+    """Do what `sequentialthinking` does if the file can be written now; otherwise nothing."""
+    step = checked(**{_NAMES[name]: value for name, value in given.items()})
+    try:
+        stored = visit.desk.store.write_at_once(_work(visit, _handle(visit, chainId), chainId, step))
+    except Concluded:
+        if not _is_own(visit, chainId):
+            raise
+        return None  # another chain has to begin first
+    return None if stored is None else _answer(step, *stored)
+
+
+def _answer(step: Thought, stored: Stored) -> CallToolResult:
     answer: dict[str, Any] = {
         "thoughtNumber": step.number,
         "totalThoughts": step.total,
@@ -67,32 +95,42 @@ async def sequentialthinking(
         answer["branchCount"] = stored.branch_count
     if stored.note:
         answer["note"] = stored.note
-    text = json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
+    text = as_json(answer).decode()
     return PlainResult(content=[TextContent(type="text", text=text)], structured_content=answer)
 
 
 async def _store(visit: Visit, given: str, step: Thought) -> Stored:
-    store = visit.desk.store
-    own = not given and not visit.over_http
-    make = own or given in ("", NEW)
     while True:
-        handle = visit.desk.own if own else new_handle() if make else given
+        handle = _handle(visit, given)
         try:
-            return await store.write(
-                partial(
-                    append,
-                    owner=visit.owner,
-                    handle=handle,
-                    make=make,
-                    thought=step,
-                    limits=store.limits,
-                    now_s=store.now_s(),
-                )
-            )
+            return await visit.desk.store.write(_work(visit, handle, given, step))
         except Concluded:
-            if not own:
+            if not _is_own(visit, given):
                 raise
             visit.desk.renew(handle)  # what was concluded is over: the next thought begins something else
+
+
+def _is_own(visit: Visit, given: str) -> bool:
+    return not given and not visit.over_http
+
+
+def _handle(visit: Visit, given: str) -> str:
+    if _is_own(visit, given):
+        return visit.desk.own
+    return new_handle() if given in ("", NEW) else given
+
+
+def _work(visit: Visit, handle: str, given: str, step: Thought) -> Work[Stored]:
+    store = visit.desk.store
+    return partial(
+        append,
+        owner=visit.owner,
+        handle=handle,
+        make=given in ("", NEW),
+        thought=step,
+        limits=store.limits,
+        now_s=store.now_s(),
+    )
 
 
 class Concluding(Answer):
@@ -158,7 +196,7 @@ async def delete_chain(visit: TheVisit, chainId: GivenChainId) -> Deleting:  # n
 
 
 WRITING_TOOLS = (
-    writes(sequentialthinking, "Sequential thinking", asks_nothing=True),
+    writes(sequentialthinking, "Sequential thinking", asks_nothing=True, at_once=_think_at_once),
     writes(conclude_chain, "Conclude a chain", idempotent=True, asks_nothing=True),
     writes(delete_chain, "Delete a chain", destructive=True, idempotent=True),
 )

@@ -109,16 +109,11 @@ class Writer:
             # A daemon: what a transaction under way loses by that it would also lose by kill -9.
             self._thread = threading.Thread(target=self._serve, name="thoughts", daemon=True)
             self._thread.start()
+        done = self.at_once(work)
+        if done is not None:
+            return done[0]
         loop = asyncio.get_running_loop()
         asked = _Asked(work, loop.create_future(), loop)
-        if not self._flush_each and not self._new and self._may_write_here():
-            outcomes = self._write_here(loop, [asked])
-            if outcomes is not None:
-                ((done, failure),) = outcomes
-                if failure is not None:
-                    raise failure
-                at_once: T = done
-                return at_once
         self._new.append(asked)
         if self._begins_on is not loop:
             self._begins_on = loop
@@ -126,6 +121,18 @@ class Writer:
             loop.call_soon(self._begin, loop, context=Context())
         result: T = await asked.answer
         return result
+
+    def at_once(self, work: Work[T]) -> tuple[T] | None:
+        """Do a piece of work as `run` does, if that takes no waiting; None, with nothing changed, if it does."""
+        if self._thread is None or self._flush_each or self._new or not self._may_write_here():
+            return None
+        outcomes = self._write_here(asyncio.get_running_loop(), [work])
+        if outcomes is None:
+            return None
+        ((done, failure),) = outcomes
+        if failure is not None:
+            raise failure
+        return (done,)
 
     def close(self) -> None:
         """Finish what was asked for, close the file and end the thread."""
@@ -146,14 +153,14 @@ class Writer:
             self._hand_over()
             return
         batch = [asked for asked in self._new if not asked.answer.cancelled()]
-        outcomes = self._write_here(loop, batch)
+        outcomes = self._write_here(loop, [asked.work for asked in batch])
         if outcomes is None:
             self._hand_over()
             return
         self._new = []
         _settle(batch, outcomes)
 
-    def _write_here(self, loop: asyncio.AbstractEventLoop, batch: list[_Asked]) -> list[Outcome] | None:
+    def _write_here(self, loop: asyncio.AbstractEventLoop, batch: list[Work[Any]]) -> list[Outcome] | None:
         """Do a transaction at once; None, with nothing changed, if the thread has to do it."""
         begun_s = time.perf_counter()
         try:
@@ -252,7 +259,7 @@ class Writer:
                 self._db = open_database(self._path, flush_each=self._flush_each)
             self._keep_up(self._db)
             begun_s = time.perf_counter()
-            outcomes = self._together(self._db, batch)
+            outcomes = self._together(self._db, [asked.work for asked in batch])
             self._took(time.perf_counter() - begun_s)
             return outcomes
         except Exception as exc:
@@ -272,13 +279,13 @@ class Writer:
         if not self._flush_each:
             self._flusher.want()
 
-    def _together(self, db: sqlite3.Connection, batch: list[_Asked]) -> list[Outcome]:
+    def _together(self, db: sqlite3.Connection, batch: list[Work[Any]]) -> list[Outcome]:
         outcomes: list[Outcome] = []
         try:
             db.execute("BEGIN IMMEDIATE")
-            for asked in batch:
+            for work in batch:
                 try:
-                    outcomes.append((asked.work(db), None))
+                    outcomes.append((work(db), None))
                 except StorageUnavailable:
                     raise
                 except FleetError as refused:

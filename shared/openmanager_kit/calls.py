@@ -167,6 +167,25 @@ class BoundTool:
             hint="ask for less at once, or again later",
         )
 
+    def at_once(self, kwargs: dict[str, Any], ctx: Context[Any, Any], turns: Turns) -> CallToolResult | None:
+        """Run with checked arguments if that takes no waiting; None, with nothing done, if it does.
+
+        Raises
+        ------
+        FleetError
+            What the tool raised.
+        """
+        attempt = self.tool.at_once
+        if attempt is None or not turns.free(self) or self.injection.context_name:
+            return None
+        filled = self.injection.at_once(ctx)
+        result = None if filled is None else attempt(**kwargs, **filled)
+        if result is None:
+            return None
+        turns.done(self)
+        whole = converted(result, structured=self._structured)
+        return whole if isinstance(whole, CallToolResult) else None
+
     async def _call(self, kwargs: dict[str, Any], ctx: Context[Any, Any]) -> CallToolResult | InputRequiredResult:
         filled = await self.injection.fill(kwargs, ctx)
         if isinstance(filled, InputRequiredResult):

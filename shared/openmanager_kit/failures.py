@@ -9,9 +9,15 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 
 import anyio
-from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError, UnexpectedResourceError
+from mcp.server.mcpserver.exceptions import (
+    ResourceError,
+    ResourceNotFoundError,
+    ToolError,
+    UnexpectedResourceError,
+)
+from mcp.shared.exceptions import MCPError
 
-from openmanager_core.errors import DeadlineExceeded, FleetError, NotFound
+from openmanager_core.errors import DeadlineExceeded, FleetError, JobCancelled, NotFound
 from openmanager_core.job import Job, current_job
 
 T = TypeVar("T")
@@ -25,6 +31,23 @@ def crash(exc: BaseException, where: str) -> str:
     number = secrets.token_hex(4)
     _log.error("internal error %s in %s", number, where, exc_info=exc)
     return f"internal error, id {number}. The server's log says more."
+
+
+class ToolErrors:
+    """Turns what a tool raises inside of the block into an error whose text is for the model."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, exc_type: Any, exc: BaseException | None, traceback: Any) -> None:
+        if isinstance(exc, FleetError):
+            raise ToolError(str(exc)) from exc
+        if isinstance(exc, JobCancelled):
+            raise ToolError("cancelled: the work was stopped before it was done.") from exc
+        if isinstance(exc, Exception) and not isinstance(exc, (MCPError, ToolError, ResourceError)):
+            raise ToolError(crash(exc, f"tool {self._name}")) from exc
 
 
 def domain_error(exc: BaseException | None) -> FleetError | None:

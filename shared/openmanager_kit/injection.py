@@ -50,7 +50,7 @@ class Injection:
         filled: dict[str, Any] = {self.context_name: ctx} if self.context_name else {}
         if not self.resolved:
             return filled
-        values = self._inline(ctx)
+        values = self.at_once(ctx)
         if values is None:
             found = find_resolved_parameters(self._fn)
             plans = build_resolver_plans(found, self._arguments - set(self.names))
@@ -65,7 +65,8 @@ class Injection:
         take = getattr(self.resolved[name].fn, "with_roots", None)
         return take(ctx, value) if take is not None and isinstance(value, ListRootsResult) else value
 
-    def _inline(self, ctx: Context[Any, Any]) -> dict[str, Any] | None:
+    def at_once(self, ctx: Context[Any, Any]) -> dict[str, Any] | None:
+        """Find the resolved values without waiting; None if somebody has to be asked or waited for."""
         if not self._all_plain:
             return None
         values = {

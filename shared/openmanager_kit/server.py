@@ -18,7 +18,7 @@ from mcp.server.caching import CacheableMethod, CacheHint
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context, MCPServer
-from mcp.server.mcpserver.exceptions import ResourceError, ToolError
+from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity
 from mcp.server.subscriptions import ToolsListChanged
 from mcp.shared.exceptions import MCPError
@@ -45,7 +45,7 @@ from mcp_types import (
 from mcp_types import Tool as ListedTool
 from pydantic.networks import AnyUrl
 
-from openmanager_core.errors import FleetError, JobCancelled
+from openmanager_core.errors import FleetError
 from openmanager_core.job import use_threads
 from openmanager_kit import cursors, failures, logs, plain
 from openmanager_kit import version as distribution_version
@@ -257,19 +257,22 @@ class OpenManagerServer(MCPServer[Any]):
             hint = f"; did you mean {', '.join(near)}?" if near else ""
             raise MCPError(code=INVALID_PARAMS, message=f"Unknown tool: {shown(name)}{hint}")
         ctx = context or Context(mcp_server=self, subscriptions=self._subscriptions)
-        try:
+        with failures.ToolErrors(name):
             if not self.watchers:
                 return await self._called(bound, arguments, ctx)
             async with watched(Call(self.name, bound.tool, arguments, ctx), self.watchers):
                 return await self._called(bound, arguments, ctx)
-        except FleetError as exc:
-            raise ToolError(str(exc)) from exc
-        except JobCancelled as exc:
-            raise ToolError("cancelled: the work was stopped before it was done.") from exc
-        except (MCPError, ToolError, ResourceError):
-            raise
-        except Exception as exc:
-            raise ToolError(failures.crash(exc, f"tool {name}")) from exc
+
+    def call_at_once(self, name: str, arguments: dict[str, Any], context: Context[Any, Any]) -> CallToolResult | None:
+        """Call a tool as `call_tool` does, if nothing has to be waited for; None, with nothing done, otherwise."""
+        bound = self._find(name)
+        if bound is None or bound.tool.at_once is None or self.watchers:
+            return None
+        with failures.ToolErrors(name):
+            result = bound.at_once(bound.arguments.check(arguments), context, self.turns)
+            if result is not None:
+                refuse_if_too_large(result, self.limits)
+        return result
 
     def _forget(self) -> None:
         """Something was changed: what was known before is for nobody who asks from now on."""

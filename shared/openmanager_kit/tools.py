@@ -39,6 +39,9 @@ class Tool:
     asks_nothing
         Whether all it needs of its client are the arguments: it asks no question, wants no roots, writes no log. Its
         calls may then take the short way of `hosting.shortcut`. What is `shared` asks nothing either.
+    at_once
+        Plain function with the same parameters that does all of it without waiting for anything, or does nothing and
+        gives None if it would have to wait; `fn` is called then. For what takes less time than a task.
     brief
         Whether the list leaves out defaults that are empty or off, which go without saying; see `briefly`.
     """
@@ -57,6 +60,7 @@ class Tool:
     meta: dict[str, Any] | None = field(default=None, hash=False, compare=False)
     shared: bool = False
     asks_nothing: bool = False
+    at_once: Callable[..., Any] | None = None
     brief: bool = False
 
     def __post_init__(self) -> None:
@@ -115,6 +119,7 @@ def writes(
     open_world: bool = False,
     configures: bool = False,
     asks_nothing: bool = False,
+    at_once: Callable[..., Any] | None = None,
 ) -> Tool:
     """Declare a tool that changes something; `destructive` if what was there may be gone afterwards."""
     return Tool(
@@ -129,6 +134,7 @@ def writes(
         deadline_s=deadline_s,
         configures=configures,
         asks_nothing=asks_nothing,
+        at_once=at_once,
     )
 
 

@@ -59,8 +59,16 @@ class Turns:
                 self.leave(bound)
                 raise
 
+    def free(self, bound: BoundTool) -> bool:
+        """Tell whether a call of a tool would have its turn at once."""
+        return bound.turn.value > 0  # nobody waits while there are places
+
     def leave(self, bound: BoundTool) -> None:
         """Give the place back."""
+        self.done(bound)
+        bound.turn.release()
+
+    def done(self, bound: BoundTool) -> None:
+        """Note what a tool may have changed."""
         if not bound.tool.read_only:
             self._changed()
-        bound.turn.release()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 from collections.abc import AsyncIterator, Sequence
@@ -16,7 +17,19 @@ from hypothesis import strategies as st
 from kit_wire import ENVELOPE
 from mcp_types import InputRequiredResult
 from opentelemetry import trace
-from short_way import KINDS, LEGACY, MODERN, arguments, ids, make, request, short_calls, without_ids
+from short_way import (
+    KINDS,
+    LEGACY,
+    MODERN,
+    arguments,
+    calls_at_once,
+    give_at_once,
+    ids,
+    make,
+    request,
+    short_calls,
+    without_ids,
+)
 
 from openmanager_core.errors import InvalidRequest
 from openmanager_kit.hosting import shortcut
@@ -42,7 +55,9 @@ class Talk:
         self._rest = b""
 
     def send(self, *messages: Any) -> None:
-        data = b"".join(json.dumps(message).encode() + b"\n" for message in messages)
+        self.write(b"".join(json.dumps(message).encode() + b"\n" for message in messages))
+
+    def write(self, data: bytes) -> None:
         while data:
             data = data[os.write(self._to, data[:4096]) :]
 
@@ -106,6 +121,37 @@ def test_over_pipes_every_call_is_answered_as_the_sdk_answers_it(
     anyio.run(both)
 
 
+@pytest.mark.parametrize("version", [*LEGACY, MODERN])
+@given(
+    calls=st.lists(arguments, min_size=1, max_size=40),
+    waits=st.sets(st.sampled_from(KINDS)),
+    cuts=st.lists(st.floats(0, 1), max_size=4),
+)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_calls_that_wait_for_nothing_are_answered_as_the_sdk_answers_them_however_they_arrive(
+    version: str, calls: list[dict[str, Any]], waits: set[str], cuts: list[float]
+) -> None:
+    messages = [request(number, version, **given) for number, given in enumerate(calls)]
+
+    def unless_it_waits(kind: str, said: str, number: float) -> Any:
+        return None if kind in waits else give_at_once(kind, said, number)
+
+    async def in_pieces() -> list[Any]:
+        data = b"".join(json.dumps(message).encode() + b"\n" for message in messages)
+        ends = [0, *sorted(int(cut * len(data)) for cut in cuts), len(data)]
+        async with talk(make(at_once=unless_it_waits), version) as client:
+            for begin, end in itertools.pairwise(ends):
+                client.write(data[begin:end])
+                await asyncio.sleep(0)
+            return sorted([without_ids(await client.line()) for _ in messages], key=lambda answer: str(answer["id"]))
+
+    async def both() -> None:
+        usual = await answers(make(closed=True), version, messages)
+        assert await in_pieces() == sorted(usual, key=lambda answer: str(answer["id"]))
+
+    anyio.run(both)
+
+
 @pytest.mark.anyio
 @pytest.mark.parametrize("version", [*LEGACY, MODERN])
 async def test_every_kind_of_answer_is_the_same_and_all_of_them_went_the_short_way(
@@ -116,6 +162,74 @@ async def test_every_kind_of_answer_is_the_same_and_all_of_them_went_the_short_w
     assert taken == list(range(len(KINDS)))
     assert short == await answers(make(closed=True), version, messages) and len(taken) == len(KINDS)
     assert "internal error" in short[KINDS.index("crash")]["result"]["content"][0]["text"]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("version", [*LEGACY, MODERN])
+async def test_every_kind_of_answer_can_be_given_at_once(
+    version: str, taken: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once = calls_at_once(monkeypatch)
+    messages = [request(n, version, kind=kind, said="größe 한 <&>", number=1e16) for n, kind in enumerate(KINDS)]
+    short = await answers(make(at_once=give_at_once), version, messages)
+    assert at_once == list(range(len(KINDS))) and taken == []
+    assert short == await answers(make(closed=True), version, messages)
+
+
+@pytest.mark.anyio
+async def test_a_flood_of_calls_that_are_answered_at_once_leaves_others_their_turn() -> None:
+    turns = 0
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    async with talk(make(at_once=give_at_once), "2025-06-18") as client:
+        counting = asyncio.create_task(count_turns())
+        client.send(*(request(number, "2025-06-18", kind="text") for number in range(300)))
+        before = turns
+        for number in range(300):
+            assert (await client.line())["id"] == number
+        counting.cancel()
+    assert turns - before >= 300 // 16
+
+
+@pytest.mark.anyio
+async def test_a_call_that_could_be_answered_at_once_waits_for_those_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    release, at_once = asyncio.Event(), calls_at_once(monkeypatch)
+
+    async def give(kind: str) -> str:
+        """Wait for the release, or not."""
+        if kind == "wait":
+            await release.wait()
+        return kind
+
+    server = make(give, at_once=lambda kind: kind if kind == "text" else None)
+    async with talk(server, "2025-06-18") as client:
+        client.send(request(1, "2025-06-18", kind="wait"), request(2, "2025-06-18", kind="text"))
+        assert (await client.line())["id"] == 2 and at_once == []
+        release.set()
+        assert (await client.line())["id"] == 1
+        await client.ask(request(3, "2025-06-18", kind="text"))
+    assert at_once == [3]
+
+
+@pytest.mark.anyio
+async def test_whoever_watches_sees_calls_that_could_be_answered_at_once(taken: list[Any]) -> None:
+    seen: list[str] = []
+
+    @contextlib.asynccontextmanager
+    async def watcher(call: Call) -> AsyncIterator[None]:
+        yield
+        seen.append(str(call.arguments["kind"]))
+
+    server = make(at_once=give_at_once)
+    server.watchers.append(watcher)
+    async with talk(server, "2025-06-18") as client:
+        await client.ask(request(1, "2025-06-18", kind="dict"))
+    assert seen == ["dict"] and taken == [1]
 
 
 @pytest.mark.anyio

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -18,7 +19,7 @@ import anyio.to_thread
 import pytest
 import served
 from mcp.client import Client
-from thoughts import call, refused, server_in, step, text_of, think
+from thoughts import call, profile_in, refused, server_in, step, text_of, think
 
 from openmanager_core.errors import FleetError, NotFound, StorageUnavailable
 from openmanager_thinking import database
@@ -272,3 +273,43 @@ async def test_the_file_is_nobody_else_s_to_read(tmp_path: Path) -> None:
         assert home.stat().st_mode & 0o777 == 0o700
         for path in home.iterdir():
             assert path.stat().st_mode & 0o777 == 0o600, path.name
+
+
+def test_a_server_that_is_killed_while_it_answers_over_pipes_loses_no_thought_that_it_answered(tmp_path: Path) -> None:
+    words = served.command("serve", "sequential-thinking", *profile_in(tmp_path))
+    process = subprocess.Popen(
+        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=served.environment(tmp_path / "home")
+    )
+    assert process.stdin is not None and process.stdout is not None
+
+    def send(method: str, number: int | None, params: dict[str, Any]) -> None:
+        assert process.stdin is not None
+        message = {"jsonrpc": "2.0", "method": method, "params": params} | ({} if number is None else {"id": number})
+        process.stdin.write(json.dumps(message).encode() + b"\n")
+
+    def answer() -> dict[str, Any]:
+        assert process.stdout is not None
+        return dict(json.loads(process.stdout.readline())["result"]["structuredContent"])
+
+    with process:
+        hello = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+        send("initialize", 0, hello)
+        process.stdin.flush()
+        process.stdout.readline()
+        send("notifications/initialized", None, {})
+        for number in range(1, 21):  # one after another, until the loop itself writes
+            send("tools/call", number, {"name": "sequentialthinking", "arguments": step(number)})
+            process.stdin.flush()
+            assert answer()["thoughtHistoryLength"] == number
+        send("tools/call", 21, {"name": "conclude_chain", "arguments": {"conclusion": "so", "confidence": 1}})
+        process.stdin.flush()
+        concluded = answer()["chainId"]
+        for number in range(22, 322):
+            send("tools/call", number, {"name": "sequentialthinking", "arguments": step(number)})
+        process.stdin.flush()
+        answers = [answer() for _ in range(100)]
+        process.kill()
+    assert {one["chainId"] for one in answers}.isdisjoint({concluded})
+    assert [one["thoughtHistoryLength"] for one in answers] == list(range(1, 101))
+    kept = [text for _, text in stored(tmp_path / "home")]
+    assert set(kept) >= {f"thought {number}" for number in range(1, 21)} | {f"thought {n}" for n in range(22, 122)}

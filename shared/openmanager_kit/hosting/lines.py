@@ -25,6 +25,11 @@ class LineSplitter:
         self._size = 0
         self._dropping = False
 
+    @property
+    def empty(self) -> bool:
+        """Whether no line has begun."""
+        return not self._size and not self._dropping
+
     def feed(self, data: bytes) -> Iterator[bytes | TooLong]:
         """Give the lines that `data` completes."""
         *complete, rest = data.split(b"\n")

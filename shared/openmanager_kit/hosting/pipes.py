@@ -37,6 +37,8 @@ class PipeReader:
         self._arrived = asyncio.Event()
         self._ended = False
         self._watching = False
+        self.before: Callable[[bytes], bytes] | None = None
+        """Sees bytes that came while none were held, before anybody who waits; gives what it did not take."""
         self._room = threading.Semaphore(_HIGH // _CHUNK)
         self._threaded = not self._watch()
         if self._threaded:
@@ -83,6 +85,10 @@ class PipeReader:
             return
         except OSError:
             data = b""
+        if data and self.before is not None and not self._chunks:
+            data = self.before(data)
+            if not data:
+                return
         self._push(data)
         if not data or self._held >= _HIGH:
             self._unwatch()
@@ -157,6 +163,11 @@ class PipeWriter:
                 self._backlog.append(memoryview(together))
         if not self._watching:
             self._flush()
+
+    @property
+    def keeps_up(self) -> bool:
+        """Whether the other side has taken all but a little."""
+        return self._held <= _HIGH
 
     async def keep_up(self) -> None:
         """Wait while the other side is far behind."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from functools import partial
+from typing import Any
 
 import mcp_types as types
 from mcp.shared.dispatcher import coerce_request_id
@@ -44,27 +45,62 @@ class ShortLines:
         self._asked: dict[RequestId, str | None] = {}
         self._running: dict[RequestId, tuple[RequestId, asyncio.Task[None]]] = {}
 
-    def take(self, line: bytes) -> bool:
-        """Answer a line if it may go the short way; otherwise it is the SDK's."""
+    def take(self, line: bytes, *, more: bool = False) -> bool:
+        """Answer a line if it may go the short way; otherwise it is the SDK's.
+
+        Parameters
+        ----------
+        more
+            Whether another line is there already: answers to both are written together.
+        """
+        taken = self._plain(line)
+        if taken is None:
+            return False
+        call, version = taken
+        if not self._at_once(call, version, more):
+            self._begin(call.id, self._answer(call, version))
+        return True
+
+    def take_at_once(self, line: bytes, *, more: bool = False) -> bool:
+        """Answer a line if that takes no waiting at all; otherwise nothing has been done."""
+        taken = self._plain(line)
+        return taken is not None and self._at_once(*taken, more)
+
+    def _plain(self, line: bytes) -> tuple[PlainCall, str] | None:
         if not self._versions or _HINT not in line or len(line) > _LONGEST_LINE:
-            return False
+            return None
         if self._outgoing.unanswered > len(self._running):
-            return False
+            return None
         try:
             call = plain_call(from_json(line))
         except ValueError:
-            return False
+            return None
         if call is None or not self._shortcut.leads_to(call.name):
-            return False
+            return None
         version = self._versions.get(call.envelope)
-        key = coerce_request_id(call.id)
-        if version is None or key in self._running:
+        if version is None or coerce_request_id(call.id) in self._running:
+            return None
+        return call, version
+
+    def _at_once(self, call: PlainCall, version: str, more: bool) -> bool:
+        if self._running or not self._outgoing.idle:
             return False
-        self._outgoing.expect(call.id)
-        task = asyncio.get_running_loop().create_task(self._answer(call, version))
-        self._running[key] = call.id, task
-        task.add_done_callback(partial(self._done, key))
+        result = self._shortcut.call_at_once(call, version)
+        if result is None:
+            return False
+        line = None if isinstance(result, types.ErrorData) else self._shortcut.written(call, version, result)
+        if line is None:
+            self._begin(call.id, self._reply(call, version, result))
+        else:
+            self._outgoing.line_at_once(line + b"\n", more=more)
         return True
+
+    def _begin(self, request_id: RequestId, answering: Coroutine[Any, Any, None]) -> None:
+        key = coerce_request_id(request_id)
+        self._outgoing.expect(request_id)
+        task = asyncio.get_running_loop().create_task(answering)
+        self._running[key] = request_id, task
+        task.add_done_callback(partial(self._done, key))
 
     def hears(self, request: types.JSONRPCRequest) -> None:
         """Note what the SDK is asked, to learn from how it answers."""
@@ -121,6 +157,13 @@ class ShortLines:
     async def _answer(self, call: PlainCall, version: str) -> None:
         try:
             result = await self._shortcut.call(call, version)
+        except BaseException:
+            self._outgoing.settle(call.id)
+            raise
+        await self._reply(call, version, result)
+
+    async def _reply(self, call: PlainCall, version: str, result: types.CallToolResult | types.ErrorData) -> None:
+        try:
             if isinstance(result, types.ErrorData):
                 error = types.JSONRPCError(jsonrpc="2.0", id=call.id, error=result)
                 await self._outgoing.send(SessionMessage(error))

@@ -116,6 +116,25 @@ class Shortcut:
         request
             The HTTP request, as tools see it.
         """
+        server, name, ctx = self._found(call, version, request)
+        try:
+            result = await server.call_tool(name, call.arguments, ctx)
+        except Exception as exc:
+            return _failed(exc, name)
+        if not isinstance(result, CallToolResult):
+            _log.error("tool %r asked its client something, though it was said to ask nothing", name)
+            return ErrorData(code=INTERNAL_ERROR, message="Internal server error")
+        return result
+
+    def call_at_once(self, call: PlainCall, version: str) -> CallToolResult | ErrorData | None:
+        """Call the tool if nothing has to be waited for; None, with nothing done, otherwise."""
+        server, name, ctx = self._found(call, version, None)
+        try:
+            return server.call_at_once(name, call.arguments, ctx)
+        except Exception as exc:
+            return _failed(exc, name)
+
+    def _found(self, call: PlainCall, version: str, request: Any) -> tuple[OpenManagerServer, str, Context[Any, Any]]:
         found = self._server.asking_nothing(call.name)
         assert found is not None
         server, name = found
@@ -127,20 +146,7 @@ class Shortcut:
             request_id=call.id,
             request=request,
         )
-        ctx = cast("Context[Any, Any]", _Context(server, request_context))
-        try:
-            result = await server.call_tool(name, call.arguments, ctx)
-        except MCPError as exc:
-            return exc.error
-        except Exception as exc:
-            if not isinstance(exc, ToolError):
-                return modern_error_data(exc)
-            _log.info("tool %r failed: %r", name, str(exc))
-            return CallToolResult(content=[TextContent(type="text", text=str(exc))], is_error=True)
-        if not isinstance(result, CallToolResult):
-            _log.error("tool %r asked its client something, though it was said to ask nothing", name)
-            return ErrorData(code=INTERNAL_ERROR, message="Internal server error")
-        return result
+        return server, name, cast("Context[Any, Any]", _Context(server, request_context))
 
     def written(self, call: PlainCall, version: str, result: CallToolResult) -> bytes | None:
         """Write the usual reply; None for a long or an unusual one."""
@@ -149,6 +155,15 @@ class Shortcut:
     def shaped(self, version: str, result: CallToolResult) -> dict[str, Any]:
         """Give a result as the SDK shapes it for a protocol version."""
         return self._shapes.shaped(version, result)
+
+
+def _failed(exc: Exception, name: str) -> CallToolResult | ErrorData:
+    if isinstance(exc, MCPError):
+        return exc.error
+    if not isinstance(exc, ToolError):
+        return modern_error_data(exc)
+    _log.info("tool %r failed: %r", name, str(exc))
+    return CallToolResult(content=[TextContent(type="text", text=str(exc))], is_error=True)
 
 
 _NOBODY = cast("ServerSession", None)

@@ -27,6 +27,7 @@ LONGEST_LINE = 64 * 1024 * 1024
 GRACE_S = 0.8
 _LONG_TEXT = 256 * 1024
 _MANY = 1000
+_TURN = 16
 _FULL = 32 * 1024 * 1024
 _ENDLESS = ("subscriptions/listen",)
 
@@ -100,6 +101,15 @@ class Outgoing(_Stream):
             self._writer.put(data, more=more)
         await self._writer.keep_up()
 
+    @property
+    def idle(self) -> bool:
+        """Whether a line can be written without waiting: nobody is writing one, and the client keeps up."""
+        return not self._line.locked() and self._writer.keeps_up
+
+    def line_at_once(self, data: bytes, *, more: bool = False) -> None:
+        """Write a whole line while `idle`; if `more` are about to come, together with those."""
+        self._writer.put(data, more=more)
+
     async def room(self) -> None:
         """Wait while so much is unwritten that more answers would only pile up in memory."""
         while self._promised > _FULL and not self._writer.broken:
@@ -140,8 +150,12 @@ class Outgoing(_Stream):
 class Short(Protocol):
     """Who may answer a line before it becomes a message of the SDK; see `short_lines`."""
 
-    def take(self, line: bytes) -> bool:
-        """Answer a line, or leave it."""
+    def take(self, line: bytes, *, more: bool = False) -> bool:
+        """Answer a line, or leave it; `more` if the next one is there already."""
+        ...
+
+    def take_at_once(self, line: bytes, *, more: bool = False) -> bool:
+        """Answer a line without waiting, or leave it."""
         ...
 
     def hears(self, request: types.JSONRPCRequest) -> None:
@@ -176,6 +190,9 @@ class Incoming(_Stream):
         self._longest_line = longest_line
         self._ready: deque[SessionMessage | Exception] = deque()
         self._ended = False
+        self._cutting = False
+        if short is not None:
+            reader.before = self._at_once
 
     def __aiter__(self) -> Self:
         return self
@@ -207,9 +224,27 @@ class Incoming(_Stream):
                 self._ended = True
                 self._on_end()
                 lines = self._splitter.finish()
-            for line in lines:
-                await self._take(line)
+            self._cutting = True
+            try:
+                for count, line in enumerate(lines, 1):
+                    await self._take(line)
+                    if count % _TURN == 0:
+                        await asyncio.sleep(0)  # lines that are answered at once would keep everybody else waiting
+            finally:
+                self._cutting = False
         return self._ready.popleft()
+
+    def _at_once(self, data: bytes) -> bytes:
+        """Answer what lines can be without waiting, the moment they are here; gives what is left of the bytes."""
+        if self._short is None or self._ended or self._cutting or self._ready or not self._splitter.empty:
+            return data
+        begin = 0
+        for _ in range(_TURN):
+            end = data.find(b"\n", begin)
+            if end < 0 or not self._short.take_at_once(data[begin:end], more=end + 1 < len(data)):
+                break
+            begin = end + 1
+        return data[begin:]
 
     async def _take(self, line: bytes | TooLong) -> None:
         if isinstance(line, TooLong):
