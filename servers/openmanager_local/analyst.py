@@ -20,7 +20,7 @@ from openmanager_core.knowledge.folder import Folder
 from openmanager_core.operations_log import OperationsLog
 from openmanager_core.source import SourceSettings, open_source
 from openmanager_kit.flights import Flights
-from openmanager_kit.sharing import Sharing
+from openmanager_kit.sharing import Moment, Sharing
 
 if TYPE_CHECKING:
     from openmanager_core.findings import Finding
@@ -264,12 +264,12 @@ class Analyst:
         """How the source is."""
         return await (await self.source()).status()
 
-    async def moment(self) -> tuple[int, str, int]:
+    async def moment(self) -> Moment:
         """What makes an answer old, beside its age: the source's clock, its breaker, faults injected elsewhere."""
         known = self.known_moment()
         if known is None:
-            moment: tuple[int, str] = await self._flights.once("moment", self._look_at_the_clock)
-            known = *moment, self.faults_version()
+            clock, breaker = await self._flights.once("moment", self._look_at_the_clock)
+            known = Moment(clock, (breaker, self.faults_version()))
         return known
 
     async def _look_at_the_clock(self) -> tuple[int, str]:
@@ -277,11 +277,12 @@ class Analyst:
         self._moment = time.monotonic(), moment
         return moment
 
-    def known_moment(self) -> tuple[int, str, int] | None:
+    def known_moment(self) -> Moment | None:
         """The same, if it was found out just now; faults are always looked at anew."""
         if self._moment is None or time.monotonic() >= self._moment[0] + _MOMENT_FOR_S:
             return None
-        return *self._moment[1], self.faults_version()
+        clock, breaker = self._moment[1]
+        return Moment(clock, (breaker, self.faults_version()))
 
     def faults_version(self) -> int:
         """A number that changes when another worker injects or clears faults."""

@@ -7,7 +7,9 @@ was found so far: ``screening: 4,096 of 10,000 servers, 3 unusual so far``.
 
 from __future__ import annotations
 
+import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -24,11 +26,25 @@ T = TypeVar("T")
 
 
 class Job:
-    """One piece of work that somebody waits for."""
+    """One piece of work that somebody waits for.
 
-    def __init__(self, report: Callable[[float, str], None] | None = None) -> None:
+    Parameters
+    ----------
+    report
+        Hears the progress.
+    patience
+        Says how many times as long as its threads take to compute they rest at their checkpoints, so that others get
+        on meanwhile; 0 while somebody waits. On a busy machine they take longer, and rest longer.
+    """
+
+    def __init__(
+        self,
+        report: Callable[[float, str], None] | None = None,
+        patience: Callable[[], float] | None = None,
+    ) -> None:
         self._cancelled = threading.Event()
         self._report = report
+        self._patience = patience
 
     def cancel(self) -> None:
         """Let the next checkpoint raise `JobCancelled`."""
@@ -39,16 +55,40 @@ class Job:
         """Whether nobody waits for the work any more."""
         return self._cancelled.is_set()
 
+    @property
+    def patience(self) -> float:
+        """How patient it is now; 0 for in a hurry."""
+        return 0.0 if self._patience is None else self._patience()
+
     def checkpoint(self, done_ratio: float, note: str) -> None:
         """Stop here if cancelled, else pass the progress on (`done_ratio` below 0: nothing to say)."""
         if self._cancelled.is_set():
             raise JobCancelled
+        if self._patience is not None and (patience := self._patience()):
+            _rest(patience)
         self.tell(done_ratio, note)
 
     def tell(self, done_ratio: float, note: str) -> None:
         """Pass the progress on, cancelled or not."""
         if self._report is not None and done_ratio >= 0:
             self._report(min(done_ratio, 1.0), note)
+
+
+_LEAST_S, _LONGEST_REST_S = 0.002, 0.1
+_thread = threading.local()
+
+
+def _rest(patience: float) -> None:
+    """Let a thread that has computed for a while rest; an event loop never does."""
+    if asyncio._get_running_loop() is not None:
+        return
+    now_s = time.perf_counter()
+    since_s = getattr(_thread, "since_s", None)
+    if since_s is not None and now_s - since_s < _LEAST_S:
+        return
+    if since_s is not None:
+        time.sleep(min((now_s - since_s) * patience, _LONGEST_REST_S))
+    _thread.since_s = time.perf_counter()
 
 
 current_job: ContextVar[Job | None] = ContextVar("openmanager_job", default=None)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Hashable
-from functools import cached_property
+from collections.abc import Awaitable, Callable, Hashable
+from functools import cached_property, partial
 from typing import Any
 
 import anyio
@@ -25,7 +25,7 @@ from openmanager_kit.limits import Limits
 from openmanager_kit.plain import PlainResult
 from openmanager_kit.progress import Progress
 from openmanager_kit.schemas import Schema, brief, outline
-from openmanager_kit.sharing import Sharing
+from openmanager_kit.sharing import Moment, Sharing
 from openmanager_kit.tools import Tool, state_of
 from openmanager_kit.turns import Turns
 
@@ -115,8 +115,8 @@ class BoundTool:
     ) -> CallToolResult | InputRequiredResult:
         """Run with checked arguments.
 
-        With `sharing`, an equal call's answer is waited for, or taken while it is kept; and while the source is away
-        the last good answer is given, with its age.
+        With `sharing`, an equal call's answer is waited for, or taken while it is kept or the next one is being made;
+        and while the source is away the last good answer is given, with its age.
 
         Raises
         ------
@@ -148,7 +148,13 @@ class BoundTool:
             with turns.deadlines.within(self.tool.deadline_s):
                 if sharing is None:
                     return await work()
-                key = (self.tool.name, await _moment(ctx), asked)
+                moment = await _moment(ctx)
+                key = (self.tool.name, moment, asked)
+                if isinstance(moment, Moment) and sharing.standing(key).what != "kept":
+                    olds = (key, (self.tool.name, moment.before(), asked))
+                    if (old := sharing.standing_in(*olds)) is not None:
+                        sharing.renew(key, partial(self._renewed, asked, work, turns), *olds)
+                        return freshness.told(old[0], freshness.as_standing_in(old[1]))
                 found = sharing.standing(key)
                 result = await sharing.get(key, work, report)
                 self.earlier.keep(asked, result)
@@ -162,7 +168,20 @@ class BoundTool:
             job.cancel()  # its threads, however the call ended
             current_job.reset(outer)
             progress.stop()
-        raise DeadlineExceeded(
+        raise self._too_late()
+
+    async def _renewed(
+        self, asked: str, work: Callable[[], Awaitable[CallToolResult | InputRequiredResult]], turns: Turns
+    ) -> CallToolResult | InputRequiredResult:
+        """Make an answer that nobody waits for, within the same time."""
+        with turns.deadlines.within(self.tool.deadline_s):
+            result = await work()
+            self.earlier.keep(asked, result)
+            return result
+        raise self._too_late()
+
+    def _too_late(self) -> DeadlineExceeded:
+        return DeadlineExceeded(
             f"{self.tool.name} did not finish within {self.tool.deadline_s:g} s and was stopped",
             hint="ask for less at once, or again later",
         )

@@ -29,6 +29,11 @@ def as_kept(now: Standing) -> str:
     return f"cache: kept, made {now.age_s:.1f} s ago, given to equal calls for {now.left_s:.1f} s more at most"
 
 
+def as_standing_in(age_s: float) -> str:
+    """The line for an answer that is given while the next one is made."""
+    return f"cache: kept, made {age_s:.1f} s ago, given to equal calls while the next one is being made"
+
+
 def as_given(before: Standing, after: Standing) -> str:
     """The line for an answer, from what there was when it was asked for and what there is now."""
     if before.what == "kept":
