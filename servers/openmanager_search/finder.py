@@ -55,6 +55,10 @@ class Found:
         Whether the engine may have more.
     stale
         Whether it is older than it may usually be, and only given because no engine answered now.
+    failures
+        Why engines, or parts of the one that answered, did not.
+    lost
+        The errors of those parts.
     """
 
     hits: Sequence[Hit]
@@ -63,6 +67,7 @@ class Found:
     more: bool = False
     stale: bool = False
     failures: tuple[Failure, ...] = field(default=())
+    lost: tuple[FleetError, ...] = field(default=())
 
     @property
     def notes(self) -> str:
@@ -196,7 +201,11 @@ class Finder:
                 continue
             if found.hits:
                 return _with(found, (*failures, *found.failures))
-            empty.append(found)
+            if found.failures:  # nothing in what could be searched is not nothing at all
+                failures += found.failures
+                errors += found.lost
+            else:
+                empty.append(found)
         if not failures:
             names = ", ".join(found.engine for found in empty)
             return Found((), names, max(found.age_s for found in empty))
@@ -239,6 +248,7 @@ class Finder:
         hits: list[Hit] = []
         oldest_s, more = 0.0, True
         failures: tuple[Failure, ...] = ()
+        lost: tuple[FleetError, ...] = ()
         for number in range(1, _MOST_PAGES + 1):
             try:
                 page, age_s = await self._page(engine, query, number)
@@ -247,6 +257,8 @@ class Finder:
                     raise
                 failures = (Failure.of(engine.name, exc),)
                 break
+            if number == 1:
+                lost = page.lost
             before = len(hits)
             hits = ranked((*hits, *page.hits), site=query.site if engine.kept else "")
             oldest_s, more = max(oldest_s, age_s), page.more
@@ -258,7 +270,8 @@ class Finder:
                 break
         else:
             more = False
-        return Found(hits, engine.name, oldest_s, more, failures=failures)
+        failures += tuple(Failure.of(engine.name, exc) for exc in lost)
+        return Found(hits, engine.name, oldest_s, more, failures=failures, lost=lost)
 
     async def _page(self, engine: Engine, query: Query, number: int) -> tuple[Page, float]:
         """Give one page of one engine and its age; asks only if none is kept, and once for equal requests."""

@@ -214,6 +214,33 @@ async def test_the_tool_finds_in_all_indexes_or_in_one(tmp_path: Path, folder: P
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize("damage", ["damaged", "newer"])
+async def test_one_index_that_cannot_be_read_takes_nothing_from_the_others(
+    tmp_path: Path, folder: Path, damage: str
+) -> None:
+    home = made(tmp_path, folder)
+    index(home, folder / "deep", "deep")
+    if damage == "newer":
+        with sqlite3.connect(local_index.path_of(home, "deep")) as connection:
+            connection.execute(f"PRAGMA user_version = {local_index.VERSION + 1}")
+        connection.close()
+    else:
+        local_index.path_of(home, "deep").write_bytes(b"not a database" * 1000)
+    async with Client(server(home, **OFFLINE)) as client:
+        text, fields, failed = await ask(client, "patroni")
+        assert not failed and addresses(fields) == ["file://notes/deep/er/pg.txt"]
+        assert "index deep" in text and "index deep" in str(fields["failures"]) and str(tmp_path) not in text
+        text, _, failed = await ask(client, "nowhere-written")
+        assert failed and "index deep" in text and "--remove deep" in text, "what is not searched is not 'no results'"
+        text, _, failed = await ask(client, "patroni", site="deep")
+        assert failed and "index deep" in text
+        text, fields, failed = await ask(client, "patroni", site="notes")
+        assert not failed and "index deep" not in text
+        local_index.path_of(home, "notes").write_bytes(b"not a database" * 1000)
+        assert (await ask(client, "patroni"))[2]
+
+
+@pytest.mark.anyio
 async def test_without_an_index_it_says_how_to_make_one(tmp_path: Path) -> None:
     async with Client(server(tmp_path, **OFFLINE)) as client:
         text, _, failed = await ask(client, "anything")

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from openmanager_core.errors import InvalidRequest, SourceUnavailable
+from openmanager_core.errors import FleetError, InvalidRequest, SourceUnavailable
 
 Kind = Literal["text", "news", "images", "videos"]
 Safe = Literal["strict", "moderate", "off"]
@@ -104,10 +104,11 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of results; `more` if the engine may have another."""
+    """One page of results; `more` if the engine may have another, `lost` for what of it could not be searched."""
 
     hits: tuple[Hit, ...]
     more: bool = False
+    lost: tuple[FleetError, ...] = ()
 
 
 class Engine(Protocol):

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
-from openmanager_core.errors import NotFound, SourceUnavailable
+from openmanager_core.errors import NotFound, SourceUnavailable, StorageUnavailable
 from openmanager_core.job import checkpoint, offload
 from openmanager_search.engines import local_index
 from openmanager_search.engines.base import Hit, Page, Query
@@ -26,7 +26,10 @@ _Row = tuple[float, str, str, int, str, int]
 
 
 class Local:
-    """The engine over all indexes below `home`; `site` of a query picks one by its name."""
+    """The engine over all indexes below `home`; `site` of a query picks one by its name.
+
+    An index that cannot be read is named beside what the others hold; it is an error only where none can be.
+    """
 
     name = "local"
     kinds = frozenset(("text",))
@@ -64,14 +67,25 @@ class Local:
         since_ns = int((time.time() - _SPANS_S[query.time_range]) * 1e9) if query.time_range else 0
         most = min(page * PER_PAGE + 1, _MOST_PLACES)
         rows: list[_Row] = []
+        lost: dict[str, StorageUnavailable] = {}
         for match in (strict, loose):
             for name in names:
-                rows += self._found(name, match, since_ns, most)
+                if name not in lost:
+                    try:
+                        rows += self._found(name, match, since_ns, most)
+                    except StorageUnavailable as exc:
+                        lost[name] = exc
             if rows:
                 break
+        if len(lost) == len(names):
+            raise next(iter(lost.values()))
         rows.sort()
         mine = rows[(page - 1) * PER_PAGE : page * PER_PAGE]
-        return Page(tuple(self._hit(row, query.text) for row in mine), more=len(rows) > page * PER_PAGE)
+        return Page(
+            tuple(self._hit(row, query.text) for row in mine),
+            more=len(rows) > page * PER_PAGE,
+            lost=tuple(lost.values()),
+        )
 
     def _found(self, name: str, match: str, since_ns: int, most: int) -> list[_Row]:
         with local_index.reading(local_index.path_of(self._home, name)) as connection:
