@@ -47,14 +47,15 @@ async def echo(text: str) -> str:
     return text
 app = server.streamable_http_app(
     stateless_http=True,
-    json_response=len(sys.argv) > 2,
+    json_response="json" in sys.argv,
     transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
 )
 print(sock.getsockname()[1], flush=True)
 for _ in range(workers - 1):
     if os.fork() == 0:
         break
-config = uvicorn.Config(app, loop="asyncio", http="h11", log_config=None, access_log=False,
+parser = "httptools" if "httptools" in sys.argv else "h11"
+config = uvicorn.Config(app, loop="asyncio", http=parser, log_config=None, access_log=False,
                         server_header=False, proxy_headers=False, ws="none")
 uvicorn.Server(config).run(sockets=[sock])
 '''
@@ -268,6 +269,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--path", default="/mcp", help="the gateway, or one server's /NAME/mcp")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--bare-sse", action="store_true", help="compare with the SDK's default, not with plain JSON")
+    parser.add_argument("--bare-httptools", action="store_true", help="compare with a bare server that has our parser")
     parser.add_argument("--no-bare", action="store_true", help="leave the comparison out")
     args = parser.parse_args(argv)
     short = max(3.0, min(20.0, args.seconds / 4))
@@ -275,7 +277,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         folder = Path(name)
         echo_rate = echo_s = 0.0
         if not args.no_bare:
-            with bare(args.workers, folder, *([] if args.bare_sse else ["json"])) as (pid, port):
+            words = [] if args.bare_sse else ["json"]
+            words += ["httptools"] if args.bare_httptools else []
+            with bare(args.workers, folder, *words) as (pid, port):
                 echo = tool("echo", lambda result: b'"hello"' in result, text="hello")
                 time.sleep(2)
                 sys.stdout.write(f"bare SDK echo server, {args.clients} clients\n")

@@ -50,7 +50,6 @@ from openmanager_kit.server import OpenManagerServer
 PATH = "/mcp"
 _MOST_SESSIONS = 1000
 _SESSION_IDLE_S = 600.0
-_LARGEST_HEAD = 32 * 1024
 _ACCEPTED_AT_ONCE = 16
 """Connections taken in one turn of the loop: with as many as wait, one worker would take them all."""
 _QUEUE = 2048
@@ -246,7 +245,6 @@ async def run_app(
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        h11_max_incomplete_event_size=_LARGEST_HEAD,
         timeout_graceful_shutdown=1,
         ssl_certfile=settings.tls_cert or None,
         ssl_keyfile=settings.tls_key or None,
