@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from startup import BARE
+from startup import BARE, COMPILING
 
 from openmanager_kit.profile import load_profile
 from openmanager_kit.registry import WITH_ROOTS
@@ -61,7 +61,7 @@ def start(command: Sequence[str]) -> Start:
     begun = time.perf_counter()
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, encoding="utf-8",
-        start_new_session=True,
+        start_new_session=True, env=COMPILING,
     )  # fmt: skip
     assert process.stdin is not None
     assert process.stdout is not None

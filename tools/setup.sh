@@ -3,11 +3,17 @@
 set -euo pipefail
 venv=$1
 
+# A client starts six of us at once: nobody should compile at a start, not even where Python may write no byte code.
+compiled() {
+    "$venv/bin/python" -m compileall -q shared servers
+}
+
 if command -v uv >/dev/null 2>&1; then
     echo "Setting up $venv with uv" >&2
     uv venv --quiet --allow-existing --python '>=3.11' "$venv"
     uv pip install --quiet --python "$venv/bin/python" --require-hashes --compile-bytecode -r requirements.lock
     uv pip install --quiet --python "$venv/bin/python" --no-deps --editable .
+    compiled
     exit 0
 fi
 
@@ -30,3 +36,4 @@ if ! "$python" -m venv "$venv"; then
 fi
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+compiled
