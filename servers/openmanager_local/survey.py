@@ -167,7 +167,7 @@ async def _look_at(
     )
     # Ranked anew: a verdict takes away from severity and score.
     screened = ranking.screened_series if ranking else seen.screened_series
-    findings, chance = _ranked(await analyst.damped(seen.findings), screened, window, min_sigma)
+    findings, chance = _ranked(await analyst.damped(seen.findings), screened, window)
     problems = [
         *(ranking.problems if ranking else ()),
         *readings.problems,
@@ -194,13 +194,11 @@ async def _look_at(
     )
 
 
-def _ranked(
-    found: Sequence[Finding], series: int, window: Window, min_sigma: float
-) -> tuple[tuple[Finding, ...], Chance]:
+def _ranked(found: Sequence[Finding], series: int, window: Window) -> tuple[tuple[Finding, ...], Chance]:
     """What is above the line of chance first, then by what is pressing."""
     from openmanager_core.analysis.rarity import judge, line_first
 
-    chance = judge(found, series=series, duration_s=window.duration_s, min_sigma=min_sigma)
+    chance = judge(found, series=series, duration_s=window.duration_s)
     order = line_first(found, chance.q_values)
     q_values = tuple(chance.q_values[i] for i in order)
     return tuple(found[i] for i in order), replace(chance, q_values=q_values)

@@ -13,14 +13,17 @@ from naive_fleet import slow_q_values
 from openmanager_core.analysis import _calm_tails as calm
 from openmanager_core.analysis.overview import overview
 from openmanager_core.analysis.rarity import (
+    FACTS,
     LINE,
     adjusted,
     bound,
+    burst,
     calm_series,
-    event_tail,
+    expected_events,
     family,
     judge,
     line_first,
+    p_value,
     tail,
 )
 from openmanager_core.catalog import METRICS
@@ -72,10 +75,14 @@ def test_a_higher_score_is_never_less_rare(one: Finding, factor: float, duration
     assert 0 < tail(higher, duration_s) <= tail(one, duration_s) * (1 + 1e-12) <= 1 + 1e-9
 
 
-@given(P, P, st.floats(60.0, 1e6))
-def test_what_is_rarer_makes_fewer_events(one: float, other: float, duration_s: float) -> None:
+@given(P, P, st.integers(1, 5000), st.integers(0, 5000), st.floats(60.0, 1e6))
+def test_what_is_rarer_makes_fewer_events_and_more_series_make_more(
+    one: float, other: float, series: int, more: int, duration_s: float
+) -> None:
     low, high = sorted([one, other])
-    assert 0 <= event_tail(low, duration_s) <= event_tail(high, duration_s) * (1 + 1e-12) <= 1
+    few = expected_events(low, series, duration_s)
+    assert 0 <= few <= expected_events(high, series, duration_s) * (1 + 1e-12) <= series
+    assert few <= expected_events(low, series + more, duration_s) * (1 + 1e-12)
 
 
 @given(st.lists(FINDINGS, max_size=12), st.integers(1, 10_000), st.integers(0, 10_000))
@@ -88,17 +95,16 @@ def test_more_series_never_lower_a_q_value(found: list[Finding], series: int, mo
 
 
 @given(st.lists(FINDINGS, max_size=12))
-def test_facts_have_no_q_value_and_come_with_those_above_the_line(found: list[Finding]) -> None:
+def test_facts_have_no_q_value_and_those_of_now_come_with_what_is_above_the_line(found: list[Finding]) -> None:
     chance = judge(found, series=500, duration_s=HOUR_S)
-    assert [q is None for q in chance.q_values] == [f.kind == "missing_data" for f in found]
+    assert [q is None for q in chance.q_values] == [f.kind in FACTS for f in found]
     order = line_first(found, chance.q_values)
     assert sorted(order) == list(range(len(found)))
-    first = [
-        (q := chance.q_values[i]) is None
-        or q <= LINE
-        or (found[i].kind == "saturation" and found[i].severity == "critical")
-        for i in order
-    ]
+    first = []
+    for i in order:
+        q, f = chance.q_values[i], found[i]
+        so_now = f.kind in FACTS or (f.kind == "saturation" and f.severity == "critical")
+        first.append((f.end_s is None and so_now) or (q is not None and q <= LINE))
     assert first == sorted(first, reverse=True)
 
 
@@ -114,10 +120,14 @@ def test_metrics_of_one_server_that_moved_together_are_one_event() -> None:
     assert min(q for q in seen.q_values[7:] if q is not None) > LINE
 
 
-def test_a_flat_line_is_as_rare_whatever_the_look_was_made_with() -> None:
-    usual = finding("flatline", 6.0, metric="disk_io_bytes_per_s")
-    wider = replace(usual, score_sigma=3.0)
-    assert tail(usual, HOUR_S, 4.0) == tail(wider, HOUR_S, 1.0) < 1
+def test_a_burst_of_a_series_at_rest_is_as_common_as_in_real_calm_series_however_high() -> None:
+    resting = replace(finding().evidence, spread=0.05, baseline=0.0)  # the floor of errors
+    over = replace(finding("spike", 5000.0, metric="errors_per_s", end_s=1200.0), evidence=resting)
+    lasting = replace(over, kind="level_shift", end_s=None)
+    moving = replace(over, evidence=replace(resting, spread=0.2))
+    assert burst(over) and not burst(lasting) and not burst(moving)
+    assert p_value(over, 500, HOUR_S) == calm.BURSTS > LINE > p_value(moving, 500, HOUR_S)
+    assert p_value(over, 500, HOUR_S) > p_value(lasting, 500, HOUR_S)
 
 
 def test_windows_between_those_learned_from_lie_between_them_and_others_are_the_nearest() -> None:

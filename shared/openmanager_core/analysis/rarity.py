@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from openmanager_core.analysis import _calm_tails as calm
+from openmanager_core.catalog import BY_NAME
 from openmanager_core.facts import Fact, fact
 from openmanager_core.findings import Finding, pressing_first
 
@@ -18,7 +19,10 @@ LEAST_SIGMA = 4.0
 """The tails were learned from findings of at least so many sigmas; of weaker ones nothing is known."""
 _TOGETHER = 1 / 30
 """Share of the window within which findings of one host began together."""
-_OF_ITS_OWN = ("flatline", "variance", "leak", "decoupling", "peer_outlier")
+FACTS = ("missing_data", "flatline")
+"""That readings stopped or repeat themselves is so or is not: no matter of chance."""
+_REST = 1.05
+_OF_ITS_OWN = ("variance", "leak", "decoupling", "peer_outlier")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,7 @@ class Chance:
     ----------
     q_values
         One for each finding, in their order: the expected share of false ones among all that are at least as rare.
-        Findings of one event share it. None: a fact (`missing_data`), which is no matter of chance.
+        Findings of one event share it. None: a fact, which is no matter of chance.
     tests
         Series that were looked at.
     events
@@ -56,13 +60,16 @@ class Chance:
 
 
 def line_first(findings: Sequence[Finding], q_values: Sequence[float | None]) -> list[int]:
-    """Places of the findings as a person is shown them: what is above the line and facts, then the rest, each pressing
-    first. A resource that is at its bound now is a fact, whatever the calm fleets showed."""
+    """Places of the findings as a person is shown them.
+
+    First what is above the line and what is so now whatever calm fleets show: readings that are stopped, a value that
+    is stuck, a resource at its bound. Then the rest; each part by what is pressing.
+    """
 
     def key(i: int) -> tuple[bool, tuple[int, bool, float, str]]:
         f, q = findings[i], q_values[i]
-        first = q is None or q <= LINE or (f.kind == "saturation" and f.severity == "critical")
-        return not first, pressing_first(f)
+        so_now = f.end_s is None and (q is None or (f.kind == "saturation" and f.severity == "critical"))
+        return not (so_now or (q is not None and q <= LINE)), pressing_first(f)
 
     return sorted(range(len(findings)), key=key)
 
@@ -83,14 +90,24 @@ def family(finding: Finding) -> str:
     Steps are told apart by whether they are over, not by their shape: a spike that has not ended and a level shift are
     one and the same to whoever looks in its middle.
     """
-    if finding.kind == "missing_data":
+    if finding.kind in FACTS:
         return ""
     if finding.kind in _OF_ITS_OWN:
         return finding.kind
     return "lasting" if finding.end_s is None else "over"
 
 
-def judge(findings: Sequence[Finding], *, series: int, duration_s: float, min_sigma: float = LEAST_SIGMA) -> Chance:
+def burst(finding: Finding) -> bool:
+    """Whether it is a step that is over in a series at rest, whose own spread is below the smallest worth a thought.
+
+    Its score counts in that smallest spread, and real counters at rest jump by any multiple of it: it says nothing.
+    """
+    about, seen = BY_NAME.get(finding.metric), finding.evidence
+    least = max(about.floor, about.relative * abs(seen.baseline)) if about else 0.0
+    return family(finding) == "over" and seen.spread <= _REST * least
+
+
+def judge(findings: Sequence[Finding], *, series: int, duration_s: float) -> Chance:
     """Give each finding of one look the expected share of false ones among those at least as rare.
 
     Parameters
@@ -101,8 +118,6 @@ def judge(findings: Sequence[Finding], *, series: int, duration_s: float, min_si
         How many series were looked at, at least 1: as many tests were made, and those without a finding count as 1.
     duration_s
         Length of the window, seconds, above 0.
-    min_sigma
-        What the look was made with; the scores of flat lines count from it.
 
     Returns
     -------
@@ -112,8 +127,9 @@ def judge(findings: Sequence[Finding], *, series: int, duration_s: float, min_si
     -----
     The p-value of a finding is the share of calm series of its metric that show one of its family with its score or a
     higher one in a window of that length; that of an event is the smallest of its findings, corrected for the
-    families and metrics tried. q-values are those of Benjamini and Hochberg [1]_ over all series looked at. Metrics of
-    a server depend on each other positively, which the procedure withstands [2]_.
+    families and metrics tried. Bursts of series at rest are at least as common as in the roughest set of
+    real calm series. q-values are those of Benjamini and Hochberg [1]_ over all series looked at. Metrics of a server
+    depend on each other positively, which the procedure withstands [2]_.
 
     References
     ----------
@@ -121,22 +137,19 @@ def judge(findings: Sequence[Finding], *, series: int, duration_s: float, min_si
        doi:10.1111/j.2517-6161.1995.tb02031.x
     .. [2] Y. Benjamini and D. Yekutieli, Annals of Statistics 29(4), 2001, theorem 1.2. doi:10.1214/aos/1013699998
     """
-    raw = [tail(f, duration_s, min_sigma) if family(f) else None for f in findings]
     together = events(findings, duration_s)
-    rarest = [min(p for i in event if (p := raw[i]) is not None) for event in together]
+    rarest = [min((p_value(findings[i], series, duration_s), i) for i in event) for event in together]
     q_values: list[float | None] = [None] * len(findings)
     beyond = False
-    for event, rare, q in zip(
-        together, rarest, adjusted([event_tail(p, duration_s) for p in rarest], series), strict=True
-    ):
+    for event, (_, at), q in zip(together, rarest, adjusted([p for p, _ in rarest], series), strict=True):
         for i in event:
             q_values[i] = q
-        beyond |= q <= LINE and rare < 1 / max(1, calm_series(duration_s))
+        beyond |= q <= LINE and tail(findings[at], duration_s) < never(findings[at].metric, duration_s)
     return Chance(
         q_values=tuple(q_values),
         tests=series,
         events=len(together),
-        expected=event_tail(1.0, duration_s) * series,
+        expected=expected_events(1.0, series, duration_s),
         calm_series=calm_series(duration_s),
         beyond=beyond,
     )
@@ -167,15 +180,20 @@ def adjusted(p_values: Sequence[float], tests: int) -> list[float]:
     return out
 
 
-def tail(finding: Finding, duration_s: float, min_sigma: float = LEAST_SIGMA) -> float:
+def p_value(finding: Finding, series: int, duration_s: float) -> float:
+    """The share of the series of a calm fleet with an event of which a finding is as rare as this one, at most 1."""
+    rare = tail(finding, duration_s)
+    share = _events(rare, series, duration_s, calm.MARGINS, calm.SCREENED_MARGINS) / series
+    return min(1.0, max(share, calm.BURSTS if burst(finding) else 0.0))
+
+
+def tail(finding: Finding, duration_s: float) -> float:
     """The share of calm series of its metric with a finding of its family and at least its score; 0 to 1.
 
     Windows between those learned from are interpolated in the logarithm of their length, others are taken as the
     nearest. A score beyond all that were seen follows the power law of the highest ones.
     """
     score = finding.score_sigma
-    if finding.kind == "flatline":
-        score += LEAST_SIGMA - min_sigma
     if not score >= LEAST_SIGMA:
         return 1.0
     kind = family(finding)
@@ -195,21 +213,48 @@ def _tail_at(window: int, kind: str, metric: str, score: float) -> float:
     return _log_interpolated(score, scores, shares)
 
 
-def event_tail(rarest: float, duration_s: float) -> float:
-    """Events of calm fleets whose rarest finding is as rare as that or rarer, for each series looked at."""
+def expected_events(rarest: float, series: int, duration_s: float) -> float:
+    """Events whose rarest finding is as rare as that or rarer in a calm fleet with so many series, at least 0.
+
+    Of a fleet with more series than an overview examines whole only the suspects are examined; such fleets were learned
+    from too, and they are never taken to have fewer events than the largest that is examined whole.
+    """
+    level = (1.0,) * len(calm.HOURS)
+    return _events(rarest, series, duration_s, level, level)
+
+
+def _events(
+    rarest: float, series: int, duration_s: float, margins: Sequence[float], screened_margins: Sequence[float]
+) -> float:
+    whole = min(series, calm.WHOLE_UP_TO_SERIES) * _rate(rarest, duration_s, calm.EVENTS, margins)
+    if series <= calm.WHOLE_UP_TO_SERIES:
+        return whole
+    return max(whole, series * _rate(rarest, duration_s, calm.SCREENED_EVENTS, screened_margins))
+
+
+def _rate(rarest: float, duration_s: float, learned: Sequence[calm.Rates], margins: Sequence[float]) -> float:
     shares = []
-    for limits, rates in calm.EVENTS:
+    for (limits, rates), margin in zip(learned, margins, strict=True):
         if rarest <= limits[0]:
-            shares.append(min(1.0, rates[0] * rarest / limits[0]))
+            shares.append(min(1.0, margin * rates[0] * rarest / limits[0]))
         else:
-            shares.append(min(1.0, _log_interpolated(rarest, limits, rates)))
+            shares.append(min(1.0, margin * _log_interpolated(rarest, limits, rates)))
     return _between(duration_s, shares)
 
 
 def calm_series(duration_s: float) -> int:
     """Calm series of the window learned from that is nearest to that length."""
-    at = min(range(len(calm.HOURS)), key=lambda k: abs(math.log(duration_s / (3600.0 * calm.HOURS[k]))))
-    return sum(n[at] for n in calm.SERIES.values())
+    return sum(n[_nearest(duration_s)] for n in calm.SERIES.values())
+
+
+def never(metric: str, duration_s: float) -> float:
+    """What the calm series of a metric allow at best of a finding that none of them showed."""
+    seen = calm.SERIES.get(metric)
+    return 1.0 / (1 + (seen[_nearest(duration_s)] if seen else 0))
+
+
+def _nearest(duration_s: float) -> int:
+    return min(range(len(calm.HOURS)), key=lambda k: abs(math.log(duration_s / (3600.0 * calm.HOURS[k]))))
 
 
 def _between(duration_s: float, shares: Sequence[float]) -> float:
