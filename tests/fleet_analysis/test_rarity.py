@@ -156,12 +156,14 @@ def test_a_metric_that_was_not_learned_from_is_judged_as_the_worst_one() -> None
 @pytest.mark.parametrize(
     ("q_values", "english", "korean"),
     [
-        ([0.01, 0.3, None], "1 of 2 findings is above the line: of these, at most 5%", "2건 중 1건이 기준선을"),
+        ([0.01, 0.3, None], "1 of 2 findings is above the line: of all 3 above it, at most 5%", "넘은 전체 3건 가운데"),
+        ([0.01, 0.02, 0.03, None], "3 of 3 findings are above the line: of these, at most 5%", "3건 중 3건이 기준선을"),
         ([0.2, 0.3], "none of 2 findings is above the line of 5%", "넘은 것은 없습니다"),
     ],
 )
 def test_the_bound_is_said_in_both_languages(q_values: Sequence[float | None], english: str, korean: str) -> None:
-    told = bound(q_values, judge([], series=1234, duration_s=HOUR_S))
+    none = judge([], series=1234, duration_s=HOUR_S)
+    told = bound(q_values, replace(none, q_values=(0.01, 0.02, 0.03, 0.3, None)))
     for text, wanted in ((said(told), english), (said(told, "ko"), korean)):
         assert wanted in text and "1,234" in text
 

@@ -75,12 +75,12 @@ def line_first(findings: Sequence[Finding], q_values: Sequence[float | None]) ->
 
 
 def bound(q_values: Sequence[float | None], chance: Chance) -> Fact:
-    """How many of the findings that are shown are above the line, and what that promises."""
+    """How many of the findings that are asked for are above the line, and what that promises of all that are."""
     judged = [q for q in q_values if q is not None]
     return fact(
         "chance.bound",
-        above=sum(q <= LINE for q in judged), of=len(judged), facts=len(q_values) - len(judged), rate=LINE,
-        series=chance.tests, expected=chance.expected,
+        above=sum(q <= LINE for q in judged), every=chance.above, rate=LINE, of=len(judged),
+        facts=len(q_values) - len(judged), series=chance.tests, expected=chance.expected,
     )  # fmt: skip
 
 

@@ -106,8 +106,9 @@ def _incident(f: Facts) -> str:
 
 
 def _bound(f: Facts) -> str:
+    all_of = "these" if f["every"] == f["above"] else f"all {f['every']} above it"
     judged = (
-        f"{f['above']} of {f['of']} findings {'is' if f['above'] == 1 else 'are'} above the line: of these, at most "
+        f"{f['above']} of {f['of']} findings {'is' if f['above'] == 1 else 'are'} above the line: of {all_of}, at most "
     )
     judged += f"{f['rate']:.0%} are expected to be false"
     if not f["above"]:

@@ -176,12 +176,14 @@ def _changed(f: Facts) -> str:
 
 
 def _bound(f: Facts) -> str:
-    judged = f"이상 징후 {f['of']}건 중 {f['above']}건이 기준선을 넘었으며, 그 가운데 우연일 것으로 예상되는 비율은 최대 {f['rate']:.0%}입니다"
+    all_of = "그" if f["every"] == f["above"] else f"기준선을 넘은 전체 {f['every']}건"
+    judged = f"이상 징후 {f['of']}건 중 {f['above']}건이 기준선을 넘었으며, "
+    judged += f"{all_of} 가운데 우연일 것으로 예상되는 비율은 최대 {f['rate']:.0%}입니다"
     if not f["above"]:
         judged = f"이상 징후 {f['of']}건 중 우연의 비율 {f['rate']:.0%} 기준선을 넘은 것은 없습니다"
     facts = f". 그 밖의 {f['facts']}건은 확인된 사실입니다" if f["facts"] else ""
     usual = f"{f['expected']:.2g}" if f["expected"] < 10 else f"{f['expected']:.0f}"
-    return f"{judged}{facts}. 평온한 플릿도 시계열 {f['series']:,}개면 이런 구간에서 약 {usual}건을 보입니다"
+    return f"{judged}{facts}. 평온한 플릿도 시계열 {f['series']:,}개면 이런 구간에서 사건을 약 {usual}건 보입니다"
 
 
 SENTENCES: dict[str, Callable[[Facts], str]] = {
