@@ -172,3 +172,10 @@ def worth(rows: Floats, others: Floats) -> float:
             break
         total += product * (1 - lag / m)
     return 1 / (1 + 2 * total)
+
+
+def slow_q_values(p_values: list[float], tests: int) -> list[float]:
+    """For each p-value, the least rate at which the step-up procedure over all tests, the rest 1, rejects it."""
+    every = sorted([*p_values, *[1.0] * (tests - len(p_values))])
+    rates = [p * tests / (k + 1) for k, p in enumerate(every)]
+    return [min([1.0, *(rate for rate, other in zip(rates, every, strict=True) if other >= p)]) for p in p_values]

@@ -31,10 +31,11 @@ async def anomalies(run: Run) -> None:
         )
         return
     run.tell(
-        f"{made.total} anomalies in {made.window}, strongest first:",
-        f"{run.say.window(made)} 구간에서 이상 징후 {made.total}건, 강한 순서:",
+        f"{made.total} anomalies in {made.window}, those above the line of chance first:",
+        f"{run.say.window(made)} 구간에서 이상 징후 {made.total}건, 우연의 기준선을 넘은 것부터:",
     )
     run.sentences += [f"- {run.say.finding(row)}" for row in made.anomalies]
+    run.sentences.append(made.told("chance", run.say.language))
 
 
 async def patterns(run: Run) -> None:

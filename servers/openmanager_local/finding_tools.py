@@ -44,7 +44,7 @@ from openmanager_local.parameters import (
 from openmanager_local.survey import survey
 from openmanager_local.trail import trail, trail_of
 from openmanager_local.trail_steps import correlation_steps, difference_steps, pattern_steps
-from openmanager_local.words import change_text, span_text
+from openmanager_local.words import chance_text, change_text, span_text
 
 if TYPE_CHECKING:
     from openmanager_core.analysis.compare import WindowDifference
@@ -77,10 +77,14 @@ async def find_anomalies(
     max_chars: MaxChars = 10_000,
 ) -> AnomaliesAnswer:
     """Servers and metrics that left their own past or their peers, with evidence, strongest first."""
+    from openmanager_core.analysis.rarity import bound
+
     window = await analyst.window(start, end)
     hosts = await scope(analyst, servers, cluster, type)
     seen = await survey(analyst, window, hosts=hosts, metrics=metrics, min_sigma=min_sigma, co_movement=True)
     found = [f for f in seen.findings if _LEVELS[f.severity] >= _LEVELS[severity] and f.score_sigma >= min_sigma]
+    q_values = seen.q_values()
+    told = bound([q_values[f.id] for f in found], seen.chance) if found else None
     quiet = sum(f.score_sigma < min_sigma for f in seen.findings)
     problems = list(seen.problems)
     if quiet:
@@ -95,13 +99,16 @@ async def find_anomalies(
             screened_series=seen.screened_series,
             method=seen.method,
             total=total,
-            anomalies=[finding_row(f) for f in part],
+            chance=chance_text(told),
+            anomalies=[finding_row(f, q_values) for f in part],
             explanation="" if part else _why_no_anomaly(seen.screened_series, min_sigma, severity),
             incidents=belonging[:5],
             problems=problems[:10],
             trail=shown,
             next_cursor=after,
-        ).telling(window=lambda language: span_text(window, language)),
+        ).telling(
+            window=lambda language: span_text(window, language), chance=lambda language: chance_text(told, language)
+        ),
         limit=limit,
         cursor=cursor,
         max_chars=max_chars,
@@ -284,7 +291,7 @@ async def find_root_cause(
         window=span_text(window),
         causes=[cause_row(c) for c in causes[:limit]],
         findings_used=len(seen.findings),
-        evidence=[finding_row(f) for f in related[:5]],
+        evidence=[finding_row(f, seen.q_values()) for f in related[:5]],
         recent_changes=[change_text(c) for c in seen.changes[-5:]],
         explanation=explanation,
         problems=list(seen.problems[:10]),

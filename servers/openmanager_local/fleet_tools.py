@@ -56,6 +56,7 @@ async def fleet_overview(
     window = await analyst.window(start, end)
     seen = await survey(analyst, window)
     fleet, status = await analyst.fleet(), await analyst.status()
+    q_values = seen.q_values()
     worst = sorted(
         (c for c in fleet.clusters if seen.clusters.get(c.id, _UNKNOWN).status != "healthy"),
         key=lambda c: (seen.clusters.get(c.id, _UNKNOWN).score, c.id),
@@ -83,8 +84,9 @@ async def fleet_overview(
             ).telling(reasons=_first_reasons(seen.clusters.get(c.id, _UNKNOWN), 3))
             for c in worst[:top]
         ],
-        anomalies=[finding_row(f) for f in seen.findings[:top]],
+        anomalies=[finding_row(f, q_values) for f in seen.findings[:top]],
         anomalies_total=len(seen.findings),
+        above_line=seen.chance.above,
         causes=[cause_row(c) for c in seen.causes[: min(top, 3)]],
         open_incidents=sum(i.active for i in seen.incidents),
         problems=list(seen.problems[:10]),
@@ -217,7 +219,7 @@ async def describe_server(
         called_by=list(fleet.callers(found.cluster)),
         application=next((a.name for a in fleet.applications if found.cluster in a.clusters), ""),
         readings=readings,
-        anomalies=[finding_row(f) for f in seen.findings if f.host == found.id][:10],
+        anomalies=[finding_row(f, seen.q_values()) for f in seen.findings if f.host == found.id][:10],
         recent_changes=[change_text(c) for c in mine],
         window=span_text(window),
         problems=list(seen.problems[:5]),

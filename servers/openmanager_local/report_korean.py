@@ -31,7 +31,8 @@ def overview(part: OverviewAnswer) -> str:
         f"진행 중인 인시던트 {part.open_incidents}건.",
         _block("살펴볼 클러스터", clusters),
         _block(
-            f"이상 징후 ({part.anomalies_total}건 가운데 {len(part.anomalies)}건)",
+            f"이상 징후 ({part.anomalies_total}건 가운데 {len(part.anomalies)}건, "
+            f"전체 중 우연의 기준선을 넘은 것 {part.above_line}건)",
             [_finding(row) for row in part.anomalies],
             "기준을 넘은 것이 없습니다.",
         ),

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from openmanager_core import catalog
 from openmanager_core.errors import InsufficientData
-from openmanager_core.findings import pressing_first
 from openmanager_core.fleet import Change, Health
 from openmanager_core.job import checkpoint, listener, offload, part
 from openmanager_local.analyst import Analyst, Readings
 
 if TYPE_CHECKING:
     from openmanager_core.analysis.overview import Overview
+    from openmanager_core.analysis.rarity import Chance
     from openmanager_core.findings import Cause, Finding
     from openmanager_core.fleet import Fleet
     from openmanager_core.panel import Panel, Window
@@ -36,11 +36,15 @@ _USUAL = ("latency_p95_s",)
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What one look found, and the incidents that it belongs to."""
+    """What one look found, the incidents that it belongs to, and what chance has to do with it.
+
+    The q-values of `chance` are in the order of `findings`.
+    """
 
     window: Window
     readings: Readings
     findings: tuple[Finding, ...]
+    chance: Chance
     causes: tuple[Cause, ...]
     servers: dict[str, Health]
     clusters: dict[str, Health]
@@ -51,6 +55,10 @@ class Survey:
     incidents: tuple[Incident, ...]
     problems: tuple[str, ...]
     co_movements: int | None = None
+
+    def q_values(self) -> dict[str, float | None]:
+        """Of each finding, by its id: the expected share of false ones among those at least as rare; None: a fact."""
+        return {f.id: q for f, q in zip(self.findings, self.chance.q_values, strict=True)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +166,8 @@ async def _look_at(
         unlooked=("decoupling",) if seen.co_movements is None else (),
     )
     # Ranked anew: a verdict takes away from severity and score.
-    findings = sorted(await analyst.damped(seen.findings), key=pressing_first)
+    screened = ranking.screened_series if ranking else seen.screened_series
+    findings, chance = _ranked(await analyst.damped(seen.findings), screened, window)
     problems = [
         *(ranking.problems if ranking else ()),
         *readings.problems,
@@ -170,18 +179,29 @@ async def _look_at(
     return Survey(
         window=window,
         readings=readings,
-        findings=tuple(findings),
+        findings=findings,
+        chance=chance,
         causes=seen.causes,
         servers=health[0],
         clusters=health[1],
         fleet=health[2],
-        screened_series=ranking.screened_series if ranking else seen.screened_series,
+        screened_series=screened,
         method=ranking.method if ranking else "robust distance from the own past and from peers",
         changes=changes,
         incidents=tuple(incidents),
         problems=tuple(text for text in problems if text),
         co_movements=seen.co_movements,
     )
+
+
+def _ranked(found: Sequence[Finding], series: int, window: Window) -> tuple[tuple[Finding, ...], Chance]:
+    """What is above the line of chance first, then by what is pressing."""
+    from openmanager_core.analysis.rarity import judge, line_first
+
+    chance = judge(found, series=series, duration_s=window.duration_s)
+    order = line_first(found, chance.q_values)
+    q_values = tuple(chance.q_values[i] for i in order)
+    return tuple(found[i] for i in order), replace(chance, q_values=q_values)
 
 
 def _look(

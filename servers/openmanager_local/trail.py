@@ -89,9 +89,22 @@ async def trail_of(
     counted = ", ".join(f"{n} {kind}" for kind, n in sorted(kinds.items(), key=lambda row: -row[1]))
     strongest = f", the strongest with confidence {seen.findings[0].confidence:.2f}" if seen.findings else ""
     out.append(f"found: {len(seen.findings)} findings ({counted or 'none'}){strongest}")
+    out.append(chance_line(seen))
     out.append(causes_considered(seen.causes))
     out.append(f"changes considered: {len(seen.changes)}; incidents they belong to: {len(seen.incidents)}")
     return await trail(analyst, [*out, *steps], (seen.window, seen.readings))
+
+
+def chance_line(seen: Survey) -> str:
+    """How chance was judged: the tests, what their tails stand on, and what chance alone shows."""
+    chance = seen.chance
+    least = min((q for q in chance.q_values if q is not None), default=1.0)
+    return (
+        f"chance: {chance.events} events in {chance.tests} series tested, tails of {chance.calm_series:,} calm "
+        f"simulated series, Benjamini-Hochberg; {chance.above} findings at q 5 % or less, smallest q {least:.2g}; a "
+        f"calm fleet shows about {chance.expected:.2g} events"
+        + ("; beyond what calm series showed the tail is extrapolated" * chance.beyond)
+    )
 
 
 def causes_considered(causes: Sequence[Cause]) -> str:

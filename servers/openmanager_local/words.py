@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from openmanager_core.facts import fact
+from openmanager_core.facts import Fact, fact
 from openmanager_core.fleet import Change
 from openmanager_core.text import ident, visible
 from openmanager_core.timespan import iso
@@ -36,6 +36,11 @@ def status_text(status: SourceStatus, language: Language = "en") -> str:
     breaker = "" if status.breaker == "closed" else f", breaker {status.breaker}"
     detail = f" ({visible(status.detail)[:200]})" if status.detail else ""
     return f"{status.kind} {status.state}, {newest}{breaker}{detail}"
+
+
+def chance_text(bound: Fact | None, language: Language = "en") -> str:
+    """What the line of chance promises about a list of findings; empty where there is none."""
+    return "" if bound is None else f"{said(bound, language)}."
 
 
 def change_text(change: Change, language: Language = "en") -> str:

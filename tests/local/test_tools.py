@@ -121,6 +121,35 @@ async def test_at_any_hour_a_quiet_fleet_is_called_quiet_and_a_fault_is_the_firs
 
 
 @pytest.mark.anyio
+async def test_anomalies_say_how_many_are_above_the_line_of_chance_and_show_those_first() -> None:
+    async with fleet_client(INCIDENT) as client:
+        seen = await ask(client, "find_anomalies", **ALL, explain=True)
+        rows = seen["anomalies"]
+        above = [row["q_value"] is not None and row["q_value"] <= 0.05 for row in rows]
+        assert len(rows) == seen["total"] and 0 < sum(above) < len(rows)
+        known = [
+            (q is not None and q <= 0.05)
+            or (row["end"] is None and (q is None or (row["kind"], row["severity"]) == ("saturation", "critical")))
+            for row in rows
+            for q in [row["q_value"]]
+        ]
+        assert known == sorted(known, reverse=True)
+        judged = sum(row["q_value"] is not None for row in rows)
+        verb = "is" if sum(above) == 1 else "are"
+        told = f"{sum(above)} of {judged} findings {verb} above the line: of these, at most 5% are expected to be false"
+        assert seen["chance"].startswith(told) and f"{seen['screened_series']:,} series" in seen["chance"]
+        assert told in text_of(await client.call_tool("find_anomalies", {}))
+        assert sum(line.startswith("chance: ") for line in seen["trail"]) == 1
+        overview = await ask(client, "fleet_overview")
+        assert overview["above_line"] == sum(above)
+        assert {row["id"]: row["q_value"] for row in overview["anomalies"]}.items() <= {
+            row["id"]: row["q_value"] for row in rows
+        }.items()
+        korean = text_of(await client.call_tool("ask_fleet", {"question": "최근 1시간 이상 징후"}))
+        assert f"이상 징후 {judged}건 중 {sum(above)}건이 기준선을 넘었으며" in korean
+
+
+@pytest.mark.anyio
 async def test_a_filling_disk_is_forecast_to_its_threshold() -> None:
     async with fleet_client() as client:
         victim = (await ask(client, "list_servers", type="web"))["servers"][0]["id"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr
@@ -38,7 +38,7 @@ class Telling(BaseModel):
 
 
 class FindingRow(Telling, Row):
-    """A finding, in the units of its metric; null: it goes on."""
+    """A finding, in the units of its metric; a null end: it goes on; a null q_value: a fact, not a matter of chance."""
 
     id: str
     kind: str
@@ -50,6 +50,7 @@ class FindingRow(Telling, Row):
     direction: str
     score_sigma: float
     confidence: float
+    q_value: float | None
     start: str
     end: str | None
     observed: float | None
@@ -71,13 +72,15 @@ class FindingRow(Telling, Row):
             f"- [{self.severity}] {self.summary}\n"
             f"  id {self.id}: {self.kind} of {self.metric} on {ident(self.server)} since {self.start}, {until}; "
             f"observed {self.amount(self.observed)}, expected {self.amount(self.expected)}, "
-            f"{self.score_sigma:g} sigma, confidence {self.confidence:.2f} ({self.method})"
+            f"{self.score_sigma:g} sigma, confidence {self.confidence:.2f}"
+            + ("" if self.q_value is None else f", q {self.q_value:.2g}")
+            + f" ({self.method})"
             + (f"; {self.note}" if self.note else "")
         )
 
 
-def finding_row(finding: Finding) -> FindingRow:
-    """The row of one finding."""
+def finding_row(finding: Finding, q_values: Mapping[str, float | None]) -> FindingRow:
+    """The row of one finding of a look, with its q-value by its id."""
     return FindingRow(
         id=finding.id,
         kind=finding.kind,
@@ -89,6 +92,7 @@ def finding_row(finding: Finding) -> FindingRow:
         direction=finding.direction,
         score_sigma=short(min(finding.score_sigma, 1e6), 3) or 0.0,
         confidence=round(finding.confidence, 2),
+        q_value=short(q_values[finding.id], 3),
         start=iso(finding.start_s),
         end=None if finding.end_s is None else iso(finding.end_s),
         observed=short(finding.evidence.observed),

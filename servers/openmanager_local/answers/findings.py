@@ -25,6 +25,7 @@ class AnomaliesAnswer(Telling, Answer):
     screened_series: int
     method: str
     total: int
+    chance: str
     anomalies: list[FindingRow]
     explanation: str
     incidents: list[str]
@@ -41,6 +42,7 @@ class AnomaliesAnswer(Telling, Answer):
                 [row.as_text() for row in self.anomalies],
                 self.explanation,
             ),
+            self.chance,
             block("Incidents they belong to", [f"- {text}" for text in self.incidents]),
             trail_block(self.trail),
             notes(self.problems),

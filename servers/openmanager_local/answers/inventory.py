@@ -48,6 +48,7 @@ class OverviewAnswer(Telling, Answer):
     worst_clusters: list[ClusterRow]
     anomalies: list[FindingRow]
     anomalies_total: int
+    above_line: int
     causes: list[CauseRow]
     open_incidents: int
     problems: list[str]
@@ -75,7 +76,8 @@ class OverviewAnswer(Telling, Answer):
             block("Why", [f"- {text}" for text in self.reasons]),
             block("Clusters that need a look", clusters),
             block(
-                f"Anomalies ({len(self.anomalies)} of {self.anomalies_total})",
+                f"Anomalies ({len(self.anomalies)} of {self.anomalies_total}, "
+                f"{self.above_line} of these above the line of chance)",
                 [row.as_text() for row in self.anomalies],
                 "None above the threshold.",
             ),

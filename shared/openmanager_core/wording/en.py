@@ -105,6 +105,19 @@ def _incident(f: Facts) -> str:
     return reach
 
 
+def _bound(f: Facts) -> str:
+    all_of = "these" if f["every"] == f["above"] else f"all {f['every']} above it"
+    judged = (
+        f"{f['above']} of {f['of']} findings {'is' if f['above'] == 1 else 'are'} above the line: of {all_of}, at most "
+    )
+    judged += f"{f['rate']:.0%} are expected to be false"
+    if not f["above"]:
+        judged = f"none of {f['of']} findings is above the line of {f['rate']:.0%} expected false ones"
+    facts = f"; {f['facts']} more {'is a fact' if f['facts'] == 1 else 'are facts'}" if f["facts"] else ""
+    usual = f"{f['expected']:.2g}" if f["expected"] < 10 else f"{f['expected']:.0f}"
+    return f"{judged}{facts}; a calm fleet of {f['series']:,} series shows about {usual} events in such a window"
+
+
 SENTENCES: dict[str, Callable[[Facts], str]] = {
     "as_written": lambda f: str(f["text"]),
     "finding.spike": lambda f: f"{_of(f)} {_way(f)} briefly {_change(f)}",
@@ -163,6 +176,7 @@ SENTENCES: dict[str, Callable[[Facts], str]] = {
     "method.moves": lambda f: "level of the logarithm of the moves; values are mean moves",
     "method.peers": lambda f: "robust peer score (median and MAD across hosts), Benjamini-Hochberg 5 %",
     "method.comovement": lambda f: f"Fisher's z of the newest {f['late']} of {f['blocks']} blocks against the gain and noise of those before, Benjamini-Hochberg 5 %; values are correlations",
+    "chance.bound": _bound,
     "incident.title": _incident,
     "incident.cause": lambda f: f"{f['level']} {ident(f['node'])}: {ident(f['kind'])}{' of ' + ident(f['metric']) if f['metric'] else ''} (confidence {f['confidence']:.2f})",
     "check.or_on_server": lambda f: f"{f['query']}  # or on the server: {f['command']}",

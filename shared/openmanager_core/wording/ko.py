@@ -175,6 +175,17 @@ def _changed(f: Facts) -> str:
     return f"{when(f['at_s'])} {ident(f['target'])} {what}: {quoted(f['description'])}"
 
 
+def _bound(f: Facts) -> str:
+    all_of = "그" if f["every"] == f["above"] else f"기준선을 넘은 전체 {f['every']}건"
+    judged = f"이상 징후 {f['of']}건 중 {f['above']}건이 기준선을 넘었으며, "
+    judged += f"{all_of} 가운데 우연일 것으로 예상되는 비율은 최대 {f['rate']:.0%}입니다"
+    if not f["above"]:
+        judged = f"이상 징후 {f['of']}건 중 우연의 비율 {f['rate']:.0%} 기준선을 넘은 것은 없습니다"
+    facts = f". 그 밖의 {f['facts']}건은 확인된 사실입니다" if f["facts"] else ""
+    usual = f"{f['expected']:.2g}" if f["expected"] < 10 else f"{f['expected']:.0f}"
+    return f"{judged}{facts}. 평온한 플릿도 시계열 {f['series']:,}개면 이런 구간에서 사건을 약 {usual}건 보입니다"
+
+
 SENTENCES: dict[str, Callable[[Facts], str]] = {
     "as_written": lambda f: str(f["text"]),
     "finding.spike": lambda f: f"{_of(f, '이/가')} {_moved(f)} 잠시 {'올랐습니다' if f['up'] else '떨어졌습니다'}({_since(f)})",
@@ -233,6 +244,7 @@ SENTENCES: dict[str, Callable[[Facts], str]] = {
     "method.moves": lambda f: "변화량 로그의 수준(값은 평균 변화량)",
     "method.peers": lambda f: "동종 서버 강건 점수(서버 간 중앙값과 MAD), Benjamini-Hochberg 5 %",
     "method.comovement": lambda f: f"{f['blocks']}개 구간 중 최근 {f['late']}개의 Fisher z를 이전 구간의 이득과 잡음으로 기대되는 값과 비교, Benjamini-Hochberg 5 %(값은 상관 계수)",
+    "chance.bound": _bound,
     "incident.title": _incident,
     "incident.cause": _cause,
     "check.or_on_server": lambda f: f"{f['query']}  # 또는 서버에서: {f['command']}",
