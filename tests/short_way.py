@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
+import os
 import re
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Any
 
+import anyio
 import pytest
 from hypothesis import strategies as st
 from kit_wire import ENVELOPE
@@ -15,14 +19,30 @@ from mcp_types import CallToolResult, ImageContent, TextContent
 
 from openmanager_core.errors import InvalidRequest
 from openmanager_kit.answers import Answer
+from openmanager_kit.hosting.leaving import Leaving
+from openmanager_kit.hosting.pipes import PipeReader
 from openmanager_kit.hosting.shortcut import Shortcut
-from openmanager_kit.plain import PlainResult
+from openmanager_kit.hosting.stdio import _serve
+from openmanager_kit.plain import PlainResult, Ready
 from openmanager_kit.server import OpenManagerServer
 from openmanager_kit.tools import reads
 
 LEGACY = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 MODERN = "2026-07-28"
-KINDS = ("text", "structured", "empty", "dict", "result", "image", "two", "refusal", "crash", "long", "surrogate")
+KINDS = (
+    "text",
+    "structured",
+    "empty",
+    "dict",
+    "result",
+    "image",
+    "two",
+    "refusal",
+    "crash",
+    "long",
+    "surrogate",
+    "ready",
+)
 
 
 class Row(Answer):
@@ -66,6 +86,8 @@ def give_at_once(kind: str, said: str = "", number: float = 0.5) -> Any:
             return said + "x" * 70_000
         case "surrogate":
             return said + "\ud800"
+        case "ready":
+            return Ready({"said": said, "numbers": [number, None]})
     return said
 
 
@@ -120,6 +142,62 @@ def calls_at_once(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
     monkeypatch.setattr(Shortcut, "call_at_once", counted)
     return ids
+
+
+class Talk:
+    """A client of a server that reads and writes real pipes in this process."""
+
+    def __init__(self, to: int, reader: PipeReader) -> None:
+        self._to = to
+        self._reader = reader
+        self._rest = b""
+
+    def send(self, *messages: Any) -> None:
+        self.write(b"".join(json.dumps(message).encode() + b"\n" for message in messages))
+
+    def write(self, data: bytes) -> None:
+        while data:
+            data = data[os.write(self._to, data[:4096]) :]
+
+    async def line(self) -> Any:
+        with anyio.fail_after(20):
+            while b"\n" not in self._rest:
+                data = await self._reader.read()
+                assert data, "the server has gone"
+                self._rest += data
+        line, self._rest = self._rest.split(b"\n", 1)
+        return json.loads(line)
+
+    async def ask(self, message: Any) -> Any:
+        self.send(message)
+        return await self.line()
+
+
+@contextlib.asynccontextmanager
+async def talk(server: OpenManagerServer, version: str, **first: Any) -> AsyncIterator[Talk]:
+    """Speak a version with a server until the block ends; `first` is a call that makes no difference."""
+    (from_client, to_server), (from_server, to_client) = os.pipe(), os.pipe()
+    leaving = Leaving()
+    serving = asyncio.create_task(_serve(server, from_client, to_client, leaving, 1 << 26))
+    reader = PipeReader(from_server)
+    client = Talk(to_server, reader)
+    try:
+        if version != MODERN:
+            hello = {"protocolVersion": version, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+            told = await client.ask({"jsonrpc": "2.0", "id": "hello", "method": "initialize", "params": hello})
+            assert told["result"]["protocolVersion"] == version
+            client.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
+        else:
+            assert (await client.ask(request("first", version, **(first or {"kind": "text"}))))["id"] == "first"
+        yield client
+    finally:
+        os.close(to_server)
+        with anyio.fail_after(10):
+            await serving
+        leaving.done()  # else the process would end soon, as it should elsewhere
+        reader.end()
+        for fd in (from_client, from_server, to_client):
+            os.close(fd)
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)

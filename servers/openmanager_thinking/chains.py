@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 from openmanager_core.errors import Conflict, FleetError, InvalidRequest
 from openmanager_core.text import many, quoted
 from openmanager_thinking.limits import Section
-from openmanager_thinking.lookups import BRANCHES_SHOWN, Chain, chain_of, latest_branches, number_on, what_exists
+from openmanager_thinking.lookups import (
+    BRANCHES_SHOWN,
+    Chain,
+    Totals,
+    chain_and_totals,
+    chain_of,
+    latest_branches,
+    number_on,
+    what_exists,
+)
 from openmanager_thinking.thought import Thought
 from openmanager_thinking.upkeep import index, take_away
 
@@ -75,31 +84,32 @@ def append(
         If a limit is reached.
     """
     size = len(thought.text.encode())
-    chain = chain_of(db, owner, handle, missing_ok=make)
+    cursor = db.cursor()
+    chain, totals = chain_and_totals(cursor, owner, handle, missing_ok=make)
     if chain is not None and not chain.open and not thought.needs_more:
         raise Concluded(
             f"chain {handle} is concluded", hint="a new chain (chainId new), or needsMoreThoughts true to go on with it"
         )
     place = _place(db, chain, thought)
-    indexed = _room(db, chain, thought, size, limits)
+    _room(totals, chain, thought, size, limits)
+    made = chain is None
     if chain is None:
-        cursor = db.execute(
+        cursor.execute(
             "INSERT INTO chains (handle, owner, title, created_s, updated_s) VALUES (?, ?, ?, ?, ?)",
             (handle, owner, thought.text[:TITLE_CHARS], now_s, now_s),
         )
         assert cursor.lastrowid is not None
-        db.execute("UPDATE totals SET chains = chains + 1")
         chain = Chain(cursor.lastrowid, handle, owner, thought.text[:TITLE_CHARS], now_s, now_s)
     seq = chain.thoughts + 1
     row = (chain.id, seq, place.rank, thought.number, thought.total, thought.more, thought.needs_more)
-    cursor = db.execute(
+    cursor.execute(
         "INSERT INTO thoughts (chain, seq, branch, number, total, more, needs_more, parent_seq, revises_seq, "
         "revises_number, at_s, text) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (*row, place.parent, place.revised, thought.revises, now_s, thought.text),
     )
     assert cursor.lastrowid is not None
     behind = _MOST_LONG_BEHIND if len(thought.text) > _LONG_CHARS else _MOST_BEHIND
-    if cursor.lastrowid - indexed >= behind:  # there was no rest to do it in
+    if cursor.lastrowid - totals.indexed >= behind:  # there was no rest to do it in
         index(db)
     last = max(place.last_number, thought.number) if thought.revises else thought.number
     if place.begins:
@@ -113,7 +123,7 @@ def append(
             (seq, last, chain.id, place.rank),
         )
     on_main = place.rank == 0
-    db.execute(
+    cursor.execute(
         "UPDATE chains SET thoughts = ?, bytes = bytes + ?, branches = branches + ?, updated_s = ?, open = 1, "
         "last_seq = ?, last_number = ? WHERE id = ?",
         (
@@ -126,7 +136,7 @@ def append(
             chain.id,
         ),
     )
-    db.execute("UPDATE totals SET bytes = bytes + ?", (size,))
+    cursor.execute("UPDATE totals SET chains = chains + ?, bytes = bytes + ?", (made, size))
     count = chain.branches + place.begins
     names = latest_branches(db, chain.id, BRANCHES_SHOWN) if count else []
     return Stored(handle, seq, names, count, _note(thought, place, seq))
@@ -172,8 +182,8 @@ def _nowhere(db: sqlite3.Connection, chain: Chain, parameter: str, number: int) 
     )
 
 
-def _room(db: sqlite3.Connection, chain: Chain | None, thought: Thought, size: int, limits: Section) -> int:
-    """Refuse what would be too much; gives the id of the last thought in the index."""
+def _room(totals: Totals, chain: Chain | None, thought: Thought, size: int, limits: Section) -> None:
+    """Refuse what would be too much."""
     if len(thought.text) > limits.thought_chars:
         raise InvalidRequest(
             f"thought must be at most {limits.thought_chars} characters long, got {len(thought.text)}",
@@ -189,18 +199,17 @@ def _room(db: sqlite3.Connection, chain: Chain | None, thought: Thought, size: i
             f"the chain would have more than {limits.chain_bytes} bytes",
             hint="conclude_chain, then a new one (chainId new)",
         )
-    chains, total, indexed = db.execute("SELECT chains, bytes, indexed FROM totals").fetchone()
-    if chain is None and chains >= limits.chains:
+    if chain is None and totals.chains >= limits.chains:
+        there = f"there {'is' if totals.chains == 1 else 'are'} {many(totals.chains, 'chain')}"
         raise Full(
-            f"there {'is' if chains == 1 else 'are'} {many(chains, 'chain')}, the most is {limits.chains}",
+            f"{there}, the most is {limits.chains}",
             hint="delete_chain for some, or a higher chains in the settings of this server",
         )
-    if total + size > limits.total_bytes:
+    if totals.bytes + size > limits.total_bytes:
         raise Full(
             f"all chains together would have more than {limits.total_bytes} bytes",
             hint="delete_chain for some, or a higher total_bytes in the settings of this server",
         )
-    return int(indexed)
 
 
 def _note(thought: Thought, place: _Place, seq: int) -> str:
@@ -233,7 +242,7 @@ def conclude(
     NotFound, InvalidRequest, Full
         As for a thought.
     """
-    chain = chain_of(db, owner, handle)
+    chain, totals = chain_and_totals(db.cursor(), owner, handle)
     assert chain is not None
     asked = json.dumps(questions, ensure_ascii=False)
     last: Any = db.execute(
@@ -242,7 +251,7 @@ def conclude(
     if not chain.open and last == (text, confidence, asked):
         return chain
     size = len(text.encode()) + len(asked.encode())
-    _room(db, chain, Thought(text, 1, 1, False), size, limits)
+    _room(totals, chain, Thought(text, 1, 1, False), size, limits)
     db.execute(
         "INSERT INTO conclusions (chain, at_s, text, confidence, questions) VALUES (?, ?, ?, ?, ?)",
         (chain.id, now_s, text, confidence, asked),

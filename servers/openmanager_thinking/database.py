@@ -22,14 +22,19 @@ BUSY_S = 5.0
 
 _WHAT = "the file of the chains"
 _CHECKED_BYTES = 32 * 2**20
+_LOG_BYTES = 16 * 2**20
+"""Then the log is carried over into the file, for which the disk has to be waited for twice."""
+
+_PAGES_PER_THOUGHT = 5
+_PAGE_BYTES = 1024
+"""Of a new file. A thought changes a few rows in as many pages, and each goes into the log whole, with a checksum."""
+
 _LOOK_EVERY = 20_000
 _SETTINGS = (
     "PRAGMA cell_size_check = ON",
     "PRAGMA trusted_schema = OFF",
     "PRAGMA temp_store = MEMORY",
-    # A checkpoint flushes twice more: once in 16 MB of log is often enough.
-    "PRAGMA wal_autocheckpoint = 4000",
-    "PRAGMA journal_size_limit = 16777216",
+    f"PRAGMA journal_size_limit = {_LOG_BYTES}",
 )
 
 
@@ -69,6 +74,11 @@ def open_database(path: Path, *, check: bool = True, flush_each: bool = False) -
         raise explained(exc, path) from exc
 
 
+def thoughts_in_log(db: sqlite3.Connection) -> int:
+    """Say how many thoughts, stored one by one, fill the log."""
+    return _LOG_BYTES // (_PAGES_PER_THOUGHT * _number(db, "PRAGMA page_size"))
+
+
 def nothing() -> sqlite3.Connection:
     """Make a database with our tables and nothing in them, in memory."""
     db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
@@ -93,10 +103,12 @@ def _set_up(db: sqlite3.Connection, name: str, check: bool) -> sqlite3.Connectio
                 raise Damaged(str(verdict))
         db.execute("COMMIT")
         if not size:
+            db.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
             db.execute("PRAGMA auto_vacuum = INCREMENTAL")
         _use_wal(db)
         for setting in _SETTINGS:
             db.execute(setting)
+        db.execute(f"PRAGMA wal_autocheckpoint = {_LOG_BYTES // _number(db, 'PRAGMA page_size')}")
         if version < VERSION:
             db.execute("BEGIN IMMEDIATE")
             # Another process may have migrated while we waited for the lock.

@@ -8,6 +8,7 @@ nobody, and only their handle, which cannot be guessed, leads to them.
 from __future__ import annotations
 
 import hashlib
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +19,7 @@ from mcp.server.mcpserver.resolve import Resolve
 from openmanager_core.errors import FleetError, InvalidRequest, NotAllowed
 from openmanager_kit.access.roles import principal_of
 from openmanager_kit.tools import state_of
+from openmanager_thinking.gathering import Gathering
 from openmanager_thinking.lookups import ANYBODY
 from openmanager_thinking.store import Store
 from openmanager_thinking.thought import new_handle
@@ -44,6 +46,10 @@ class Desk:
         """Begin another chain of our own if this one was it."""
         if handle == self.own:
             self.own = new_handle()
+
+    def gathering(self) -> AbstractContextManager[Gathering]:
+        """Let calls that came together share a transaction; see `hosting.short_lines`."""
+        return self.store.gathering()
 
     async def condition(self) -> Condition:
         """Whether the file of the chains can be read, for those who run this server."""

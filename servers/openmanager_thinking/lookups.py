@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from openmanager_core.errors import InvalidRequest, NotFound
 from openmanager_core.text import quoted
@@ -20,9 +20,10 @@ ANYBODY = ""
 
 BRANCHES_SHOWN = 20
 _CHAIN = (
-    "id, handle, owner, title, created_s, updated_s, thoughts, bytes, branches, last_seq, last_number, "
+    "id, handle, owner, title, created_s, updated_s, thoughts, c.bytes, branches, last_seq, last_number, "
     "conclusions, open"
 )
+_CHAIN_AND_TOTALS = f"SELECT chains, t.bytes, indexed, {_CHAIN} FROM totals t LEFT JOIN chains c ON c.handle = ?"  # noqa: S608
 _SHORTEST_INDEXED, _LONGEST_INDEXED = 3, 32
 _MOST_WORDS = 20
 _WORDS = re.compile(r'"([^"]+)"|(\S+)')
@@ -45,6 +46,15 @@ class Chain:
     last_number: int = 0
     conclusions: int = 0
     open: int = 1
+
+
+class Totals(NamedTuple):
+    """The row of `totals`."""
+
+    chains: int
+    bytes: int
+    indexed: int
+    """The id of the last thought that the search index knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +93,25 @@ def chain_of(db: sqlite3.Connection, owner: str, handle: str, *, missing_ok: boo
     NotFound
         If there is none, unless `missing_ok`. Another owner's chain is as good as none, and not to be made again.
     """
-    row = db.execute(f"SELECT {_CHAIN} FROM chains WHERE handle = ?", (handle,)).fetchone()  # noqa: S608
+    row = db.execute(f"SELECT {_CHAIN} FROM chains c WHERE handle = ?", (handle,)).fetchone()  # noqa: S608
+    return _allowed(row, owner, handle, missing_ok)
+
+
+def chain_and_totals(
+    db: sqlite3.Cursor, owner: str, handle: str, *, missing_ok: bool = False
+) -> tuple[Chain | None, Totals]:
+    """Find the same, and what all chains come to, in one look.
+
+    Raises
+    ------
+    NotFound
+        As `chain_of`.
+    """
+    row = db.execute(_CHAIN_AND_TOTALS, (handle,)).fetchone()
+    return _allowed(None if row[3] is None else row[3:], owner, handle, missing_ok), Totals(*row[:3])
+
+
+def _allowed(row: Sequence[Any] | None, owner: str, handle: str, missing_ok: bool) -> Chain | None:
     if row is not None and row[2] in (owner, ANYBODY):
         return Chain(*row)
     if missing_ok and row is None:
@@ -108,9 +136,11 @@ def need_chain(db: sqlite3.Connection, owner: str, handle: str) -> Chain:
 def number_on(db: sqlite3.Connection, chain: int, number: int, rank: int) -> int:
     """Find the thought that a number means to somebody on a line: there, else on the main line, else the newest."""
     row = db.execute(
-        "SELECT seq FROM thoughts WHERE chain = ? AND number = ? "
-        "ORDER BY branch = ? DESC, branch = 0 DESC, seq DESC LIMIT 1",
-        (chain, number, rank),
+        "SELECT seq FROM ("
+        "SELECT seq, branch FROM thoughts WHERE chain = ? AND seq = ? AND number = seq UNION ALL "
+        "SELECT seq, branch FROM thoughts WHERE chain = ? AND number = ? AND number <> seq"
+        ") ORDER BY branch = ? DESC, branch = 0 DESC, seq DESC LIMIT 1",
+        (chain, number, chain, number, rank),
     ).fetchone()
     return row[0] if row else 0
 
@@ -155,7 +185,7 @@ def chains_of(db: sqlite3.Connection, owner: str, offset: int, limit: int, state
         which += f" AND open = {int(state == 'open')}"
     total = db.execute(f"SELECT count(*) FROM chains WHERE {which}", given).fetchone()[0]  # noqa: S608
     rows = db.execute(
-        f"SELECT {_CHAIN} FROM chains WHERE {which} ORDER BY updated_s DESC, id DESC LIMIT ? OFFSET ?",  # noqa: S608
+        f"SELECT {_CHAIN} FROM chains c WHERE {which} ORDER BY updated_s DESC, id DESC LIMIT ? OFFSET ?",  # noqa: S608
         (*given, limit, offset),
     )
     return total, [Chain(*row) for row in rows]

@@ -73,6 +73,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "INSERT INTO totals VALUES (0, 0, 0)",
         "PRAGMA user_version = 1",
     ),
+    (
+        # Mostly the number is the place too, and no page of the index is written.
+        "DROP INDEX thoughts_by_number",
+        "CREATE INDEX thoughts_by_number ON thoughts (chain, number) WHERE number <> seq",
+        "PRAGMA user_version = 2",
+    ),
 )
 
 VERSION = len(MIGRATIONS)

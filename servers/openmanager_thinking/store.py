@@ -6,11 +6,13 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from openmanager_core.errors import FleetError
 from openmanager_core.job import offload
+from openmanager_thinking.gathering import Gathering
 from openmanager_thinking.limits import Section
 from openmanager_thinking.upkeep import expire, tidy
 from openmanager_thinking.writer import Work, Writer
@@ -60,6 +62,10 @@ class Store:
         if done is not None and self.on_write is not None:
             self.on_write()
         return done
+
+    def gathering(self) -> AbstractContextManager[Gathering]:
+        """Make one transaction of what `write_at_once` does inside of the block; see `Writer.gathering`."""
+        return self._writer.gathering()
 
     async def read(self, work: Work[T]) -> T:
         """Do a piece of work that only looks, in a thread, on one state of the file.

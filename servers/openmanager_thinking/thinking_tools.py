@@ -5,12 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated, Any
 
-from mcp_types import CallToolResult, TextContent
 from pydantic import Field
 
 from openmanager_core.text import many
 from openmanager_kit.answers import Answer
-from openmanager_kit.plain import PlainResult, as_json
+from openmanager_kit.plain import Ready
 from openmanager_kit.tools import writes
 from openmanager_thinking.chains import Concluded, Stored, append, conclude, delete
 from openmanager_thinking.desk import NEW, TheVisit, Visit
@@ -37,7 +36,7 @@ async def sequentialthinking(
     chainId: Annotated[  # noqa: N803
         str, Field(max_length=60, description="From the last answer, to go on with that chain; new: another chain")
     ] = "",
-) -> CallToolResult:
+) -> Ready:
     """Think through a hard problem step by step, one call per thought; each is kept.
 
     Revise an earlier thought, or branch from one to try an alternative; form a hypothesis, check it against the
@@ -57,22 +56,31 @@ async def sequentialthinking(
     return _answer(step, await _store(visit, chainId, step))
 
 
-_NAMES = {
-    "thought": "text",
-    "thoughtNumber": "number",
-    "totalThoughts": "total",
-    "nextThoughtNeeded": "more",
-    "isRevision": "revision",
-    "revisesThought": "revises",
-    "branchFromThought": "branch_from",
-    "branchId": "branch",
-    "needsMoreThoughts": "needs_more",
-}
-
-
-def _think_at_once(visit: Visit, chainId: str, **given: Any) -> CallToolResult | None:  # noqa: N803
+def _think_at_once(
+    visit: Visit,
+    thought: str,
+    nextThoughtNeeded: bool,  # noqa: N803
+    thoughtNumber: int,  # noqa: N803
+    totalThoughts: int,  # noqa: N803
+    isRevision: bool,  # noqa: N803
+    revisesThought: int,  # noqa: N803
+    branchFromThought: int,  # noqa: N803
+    branchId: str,  # noqa: N803
+    needsMoreThoughts: bool,  # noqa: N803
+    chainId: str,  # noqa: N803
+) -> Ready | None:
     """Do what `sequentialthinking` does if the file can be written now; otherwise nothing."""
-    step = checked(**{_NAMES[name]: value for name, value in given.items()})
+    step = checked(
+        thought,
+        number=thoughtNumber,
+        total=totalThoughts,
+        more=nextThoughtNeeded,
+        revision=isRevision,
+        revises=revisesThought,
+        branch_from=branchFromThought,
+        branch=branchId,
+        needs_more=needsMoreThoughts,
+    )
     try:
         stored = visit.desk.store.write_at_once(_work(visit, _handle(visit, chainId), chainId, step))
     except Concluded:
@@ -82,7 +90,7 @@ def _think_at_once(visit: Visit, chainId: str, **given: Any) -> CallToolResult |
     return None if stored is None else _answer(step, *stored)
 
 
-def _answer(step: Thought, stored: Stored) -> CallToolResult:
+def _answer(step: Thought, stored: Stored) -> Ready:
     answer: dict[str, Any] = {
         "thoughtNumber": step.number,
         "totalThoughts": step.total,
@@ -95,8 +103,7 @@ def _answer(step: Thought, stored: Stored) -> CallToolResult:
         answer["branchCount"] = stored.branch_count
     if stored.note:
         answer["note"] = stored.note
-    text = as_json(answer).decode()
-    return PlainResult(content=[TextContent(type="text", text=text)], structured_content=answer)
+    return Ready(answer)
 
 
 async def _store(visit: Visit, given: str, step: Thought) -> Stored:

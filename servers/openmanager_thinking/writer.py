@@ -12,8 +12,8 @@ import asyncio
 import queue
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from contextvars import Context
 from dataclasses import dataclass
 from enum import Enum
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from openmanager_core.errors import FleetError, StorageUnavailable
 from openmanager_thinking.flushing import Flusher
+from openmanager_thinking.gathering import Gathering
 
 if TYPE_CHECKING:
     import sqlite3
@@ -42,8 +43,6 @@ QUICK_FLUSH_S = 0.002
 """The same for one that waits for the disk, which may be slower the next time."""
 
 _QUICK_IN_A_ROW = 5
-_HERE_IN_A_ROW = 800
-"""Then the thread has a turn: its transactions carry the log over into the file, which is slow."""
 
 
 class _Order(Enum):
@@ -91,7 +90,10 @@ class Writer:
         self._begins_on: asyncio.AbstractEventLoop | None = None
         self._handed = 0
         self._here: sqlite3.Connection | None = None
+        self._gathering: Gathering | None = None
         self._since_thread = 0
+        self._most_here = 1
+        """Pieces of work after which the thread has a turn: it carries the log over into the file, which is slow."""
         self._wrote_at = 0.0
         self._resting: asyncio.TimerHandle | None = None
 
@@ -124,15 +126,36 @@ class Writer:
 
     def at_once(self, work: Work[T]) -> tuple[T] | None:
         """Do a piece of work as `run` does, if that takes no waiting; None, with nothing changed, if it does."""
+        if self._gathering is not None and self._gathering.count:
+            return self._gathering.add(work)
         if self._thread is None or self._flush_each or self._new or not self._may_write_here():
             return None
-        outcomes = self._write_here(asyncio.get_running_loop(), [work])
+        if self._gathering is not None:
+            return self._gathering.add(work)
+        outcomes = self._write_here([work])
         if outcomes is None:
             return None
         ((done, failure),) = outcomes
         if failure is not None:
             raise failure
         return (done,)
+
+    @contextmanager
+    def gathering(self) -> Iterator[Gathering]:
+        """Make one transaction of what `at_once` does inside of the block, in which nothing is waited for.
+
+        None of it counts before the block has ended, and then only if it is `kept`; else nothing was changed.
+        """
+        gathering = self._gathering = Gathering(self._opened_here)
+        try:
+            yield gathering
+            gathering.end()
+        finally:
+            self._gathering = None
+            if not gathering.kept:
+                self._leave_it_to_the_thread()
+        if gathering.kept and gathering.count:
+            self._wrote(gathering.begun_s, gathering.count)
 
     def close(self) -> None:
         """Finish what was asked for, close the file and end the thread."""
@@ -153,35 +176,42 @@ class Writer:
             self._hand_over()
             return
         batch = [asked for asked in self._new if not asked.answer.cancelled()]
-        outcomes = self._write_here(loop, [asked.work for asked in batch])
+        outcomes = self._write_here([asked.work for asked in batch])
         if outcomes is None:
             self._hand_over()
             return
         self._new = []
         _settle(batch, outcomes)
 
-    def _write_here(self, loop: asyncio.AbstractEventLoop, batch: list[Work[Any]]) -> list[Outcome] | None:
+    def _write_here(self, batch: list[Work[Any]]) -> list[Outcome] | None:
         """Do a transaction at once; None, with nothing changed, if the thread has to do it."""
         begun_s = time.perf_counter()
         try:
             outcomes = self._together(self._opened_here(), batch)
         except Exception:
-            # The thread waits for the file, or finds the words for what is wrong.
-            self._quick = 0
-            self._close_here()
+            self._leave_it_to_the_thread()
             return None
+        self._wrote(begun_s)
+        return outcomes
+
+    def _wrote(self, begun_s: float, count: int = 1) -> None:
+        loop = asyncio.get_running_loop()
         self._took(time.perf_counter() - begun_s)
-        self._since_thread += 1
+        self._since_thread += count
         self._wrote_at = loop.time()
         if self._resting is None:
             self._resting = loop.call_later(REST_S, self._rest, loop, context=Context())
-        return outcomes
+
+    def _leave_it_to_the_thread(self) -> None:
+        """Let the thread wait for the file, or find the words for what is wrong."""
+        self._quick = 0
+        self._close_here()
 
     def _may_write_here(self) -> bool:
         return (
             self._quick >= _QUICK_IN_A_ROW
             and not self._handed
-            and self._since_thread < _HERE_IN_A_ROW
+            and self._since_thread < self._most_here
             and time.monotonic() < self._upkeep_at
             and len(self._new) <= MOST_TOGETHER
         )
@@ -195,9 +225,10 @@ class Writer:
 
     def _opened_here(self) -> sqlite3.Connection:
         if self._here is None:
-            from openmanager_thinking.database import open_database
+            from openmanager_thinking.database import open_database, thoughts_in_log
 
             self._here = open_database(self._path, check=False, flush_each=self._flush_each)
+            self._most_here = thoughts_in_log(self._here)
             self._here.execute("PRAGMA busy_timeout = 0")
             self._here.execute("PRAGMA wal_autocheckpoint = 0")
         return self._here

@@ -28,6 +28,7 @@ _NUMBER = re.compile(r"[+-]?(\d{1,18}(\.\d{0,18})?|\.\d{1,18})([eE][+-]?\d{1,3})
 _MOST_PROBLEMS = 5
 _SHOWN = 60
 _MOST_BITS = 996
+_EXACT = 2**53
 
 
 def shown(value: Any) -> str:
@@ -86,22 +87,27 @@ class Arguments:
             Names each argument that is unknown, missing, of the wrong type or out of bounds.
         """
         wanted = self._wanted
-        unknown = [name for name in given if name not in wanted]
-        if unknown:
-            raise self._unknown(unknown)
-        values = {
-            name: _unquoted(value, wanted[name])
-            for name, value in given.items()
-            if value is not None or not self._absent(name)
-        }
-        for name, value in values.items():
-            _refuse_what_is_not_json(name, value)
+        if not given.keys() <= wanted.keys():
+            raise self._unknown([name for name in given if name not in wanted])
+        values: dict[str, Any] = {}
+        for name, value in given.items():
+            if not _is_simple(value, wanted[name]):
+                if value is None and self._absent(name):
+                    continue
+                value = _unquoted(value, wanted[name])
+                _refuse_what_is_not_json(name, value)
+            values[name] = value
         try:
             checked = self._model.__pydantic_validator__.validate_json(to_json(values), strict=True)
         except ValidationError as exc:
             raise self._refusal(exc) from None
-        kwargs: dict[str, Any] = checked.model_dump_one_level()
-        return kwargs
+        fields = checked.__dict__
+        return {parameter: fields[field] for field, parameter in self._parameters}
+
+    @cached_property
+    def _parameters(self) -> list[tuple[str, str]]:
+        """The model's field and the function's parameter: names that pydantic keeps for itself are aliases."""
+        return [(name, info.alias or name) for name, info in self._model.model_fields.items()]
 
     @cached_property
     def _wanted(self) -> dict[str, str | None]:
@@ -142,6 +148,14 @@ class Arguments:
             return f"{path} is not known"
         schema = self.schema.get("properties", {}).get(path, {})
         return f"{path} must be {_rule(error, schema)}, got {shown(error['input'])}"
+
+
+def _is_simple(value: Any, wanted: str | None) -> bool:
+    """Tell what most values are: as they should be, with nothing in them to be looked at."""
+    kind = type(value)
+    if kind is str:
+        return wanted == "string" and value.isascii()
+    return kind is bool or (kind is int and -_EXACT < value < _EXACT)
 
 
 def _unquoted(value: Any, wanted: str | None) -> Any:

@@ -22,7 +22,7 @@ from openmanager_kit.arguments import Arguments
 from openmanager_kit.earlier import Earlier
 from openmanager_kit.injection import Injection
 from openmanager_kit.limits import Limits
-from openmanager_kit.plain import PlainResult
+from openmanager_kit.plain import PlainResult, Ready
 from openmanager_kit.progress import Progress
 from openmanager_kit.schemas import Schema, brief, outline
 from openmanager_kit.sharing import Moment, Sharing
@@ -186,7 +186,7 @@ class BoundTool:
             hint="ask for less at once, or again later",
         )
 
-    def at_once(self, kwargs: dict[str, Any], ctx: Context[Any, Any], turns: Turns) -> CallToolResult | None:
+    def at_once(self, kwargs: dict[str, Any], ctx: Context[Any, Any], turns: Turns) -> CallToolResult | Ready | None:
         """Run with checked arguments if that takes no waiting; None, with nothing done, if it does.
 
         Raises
@@ -202,6 +202,8 @@ class BoundTool:
         if result is None:
             return None
         turns.done(self)
+        if isinstance(result, Ready) and self._structured:
+            return result
         whole = converted(result, structured=self._structured)
         return whole if isinstance(whole, CallToolResult) else None
 
@@ -236,6 +238,8 @@ def converted(result: Any, *, structured: bool = True) -> CallToolResult | Input
             return result
         case str():
             return _texts(result)
+        case Ready():
+            return result.result() if structured else _texts(result.json.decode())
         case Answer():
             text = result.as_text()
             return (
@@ -271,7 +275,7 @@ def weight(result: CallToolResult | InputRequiredResult) -> int:
     return 1000 + texts * (8 if result.structured_content else 1)
 
 
-def refuse_if_too_large(result: CallToolResult | InputRequiredResult, limits: Limits) -> None:
+def refuse_if_too_large(result: CallToolResult | InputRequiredResult | Ready, limits: Limits) -> None:
     """Refuse an answer that no client could take.
 
     Raises
@@ -279,10 +283,13 @@ def refuse_if_too_large(result: CallToolResult | InputRequiredResult, limits: Li
     AnswerTooLarge
         If its texts are longer than `Limits.answer_chars` together.
     """
-    if isinstance(result, CallToolResult):
+    size = 0
+    if isinstance(result, Ready):
+        size = len(result.json)
+    elif isinstance(result, CallToolResult):
         size = sum(len(block.text) for block in result.content if isinstance(block, TextContent))
-        if size > limits.answer_chars:
-            raise AnswerTooLarge(
-                f"the answer has {size} characters, the most is {limits.answer_chars}",
-                hint="ask for less at once: a smaller limit or a narrower selection",
-            )
+    if size > limits.answer_chars:
+        raise AnswerTooLarge(
+            f"the answer has {size} characters, the most is {limits.answer_chars}",
+            hint="ask for less at once: a smaller limit or a narrower selection",
+        )

@@ -67,22 +67,23 @@ class Injection:
 
     def at_once(self, ctx: Context[Any, Any]) -> dict[str, Any] | None:
         """Find the resolved values without waiting; None if somebody has to be asked or waited for."""
-        if not self._all_plain:
+        if self._inline is None:
             return None
-        values = {
-            name: marker.fn(*[ctx] * count)
-            for (name, marker), count in zip(self.resolved.items(), self._arity, strict=True)
-        }
-        asks = any(isinstance(value, (Elicit, Sample, ListRoots)) for value in values.values())
-        return None if asks else values
+        values = {}
+        for name, fn, count in self._inline:
+            value = values[name] = fn(ctx) if count else fn()
+            if isinstance(value, (Elicit, Sample, ListRoots)):
+                return None
+        return values
 
     @cached_property
-    def _arity(self) -> list[int]:
-        return [len(inspect.signature(marker.fn).parameters) for marker in self.resolved.values()]
-
-    @cached_property
-    def _all_plain(self) -> bool:
-        return all(_is_plain(marker.fn) for marker in self.resolved.values())
+    def _inline(self) -> list[tuple[str, Callable[..., Any], int]] | None:
+        """Name, resolver, and whether it takes the context; None if one is more than a plain function of that."""
+        if not all(_is_plain(marker.fn) for marker in self.resolved.values()):
+            return None
+        return [
+            (name, marker.fn, len(inspect.signature(marker.fn).parameters)) for name, marker in self.resolved.items()
+        ]
 
 
 def _is_plain(fn: Callable[..., Any]) -> bool:

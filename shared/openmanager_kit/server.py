@@ -263,7 +263,9 @@ class OpenManagerServer(MCPServer[Any]):
             async with watched(Call(self.name, bound.tool, arguments, ctx), self.watchers):
                 return await self._called(bound, arguments, ctx)
 
-    def call_at_once(self, name: str, arguments: dict[str, Any], context: Context[Any, Any]) -> CallToolResult | None:
+    def call_at_once(
+        self, name: str, arguments: dict[str, Any], context: Context[Any, Any]
+    ) -> CallToolResult | plain.Ready | None:
         """Call a tool as `call_tool` does, if nothing has to be waited for; None, with nothing done, otherwise."""
         bound = self._find(name)
         if bound is None or bound.tool.at_once is None or self.watchers:

@@ -28,15 +28,13 @@ from short_way import (
     make,
     request,
     short_calls,
+    talk,
     without_ids,
 )
 
 from openmanager_core.errors import InvalidRequest
 from openmanager_kit.hosting import shortcut
-from openmanager_kit.hosting.leaving import Leaving
-from openmanager_kit.hosting.pipes import PipeReader
 from openmanager_kit.hosting.shortcut import Shortcut, plain_call
-from openmanager_kit.hosting.stdio import _serve
 from openmanager_kit.server import OpenManagerServer
 from openmanager_kit.watchers import Call
 
@@ -44,62 +42,6 @@ from openmanager_kit.watchers import Call
 @pytest.fixture
 def taken(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return short_calls(monkeypatch)
-
-
-class Talk:
-    """A client of a server that reads and writes real pipes in this process."""
-
-    def __init__(self, to: int, reader: PipeReader) -> None:
-        self._to = to
-        self._reader = reader
-        self._rest = b""
-
-    def send(self, *messages: Any) -> None:
-        self.write(b"".join(json.dumps(message).encode() + b"\n" for message in messages))
-
-    def write(self, data: bytes) -> None:
-        while data:
-            data = data[os.write(self._to, data[:4096]) :]
-
-    async def line(self) -> Any:
-        with anyio.fail_after(20):
-            while b"\n" not in self._rest:
-                data = await self._reader.read()
-                assert data, "the server has gone"
-                self._rest += data
-        line, self._rest = self._rest.split(b"\n", 1)
-        return json.loads(line)
-
-    async def ask(self, message: Any) -> Any:
-        self.send(message)
-        return await self.line()
-
-
-@contextlib.asynccontextmanager
-async def talk(server: OpenManagerServer, version: str) -> AsyncIterator[Talk]:
-    """Speak a version with a server until the block ends."""
-    (from_client, to_server), (from_server, to_client) = os.pipe(), os.pipe()
-    leaving = Leaving()
-    serving = asyncio.create_task(_serve(server, from_client, to_client, leaving, 1 << 26))
-    reader = PipeReader(from_server)
-    client = Talk(to_server, reader)
-    try:
-        if version != MODERN:
-            hello = {"protocolVersion": version, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
-            told = await client.ask({"jsonrpc": "2.0", "id": "hello", "method": "initialize", "params": hello})
-            assert told["result"]["protocolVersion"] == version
-            client.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
-        else:
-            assert (await client.ask(request("first", version, kind="text")))["id"] == "first"
-        yield client
-    finally:
-        os.close(to_server)
-        with anyio.fail_after(10):
-            await serving
-        leaving.done()  # else the process would end soon, as it should elsewhere
-        reader.end()
-        for fd in (from_client, from_server, to_client):
-            os.close(fd)
 
 
 async def answers(server: OpenManagerServer, version: str, messages: Sequence[Any]) -> list[Any]:

@@ -22,7 +22,7 @@ from mcp.client import Client
 from thoughts import call, profile_in, refused, server_in, step, text_of, think
 
 from openmanager_core.errors import FleetError, NotFound, StorageUnavailable
-from openmanager_thinking import database
+from openmanager_thinking import database, writer
 from openmanager_thinking.chains import append, delete
 from openmanager_thinking.limits import Section
 from openmanager_thinking.lookups import need_chain
@@ -94,9 +94,12 @@ def work(store: Store, number: int, text: str = "x") -> Any:
 
 
 @pytest.mark.anyio
-async def test_a_full_disk_says_so_keeps_what_there_is_and_works_again_with_space(tmp_path: Path) -> None:
+async def test_a_full_disk_says_so_keeps_what_there_is_and_works_again_with_space(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "_QUICK_IN_A_ROW", 1_000_000)  # only the thread's connection has the limit
     store = Store(tmp_path, Section(expire_days=0))
-    await store.write(lambda db: db.execute("PRAGMA max_page_count = 80").fetchone())
+    await store.write(lambda db: db.execute("PRAGMA max_page_count = 200").fetchone())
     done = 0
     with pytest.raises(StorageUnavailable, match=r"disk that holds the file of the chains .* is full"):
         while done < 1000:
@@ -227,14 +230,18 @@ async def test_a_file_that_is_not_right_is_refused_in_words_and_left_alone(
 
 @pytest.mark.anyio
 async def test_a_file_of_an_older_version_is_brought_to_ours(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    later = (*MIGRATIONS, ("ALTER TABLE chains ADD COLUMN mood TEXT NOT NULL DEFAULT ''", "PRAGMA user_version = 2"))
-    monkeypatch.setattr(database, "MIGRATIONS", later)
-    monkeypatch.setattr(database, "VERSION", 2)
+    next_version = VERSION + 1
+    step_to_it = (
+        "ALTER TABLE chains ADD COLUMN mood TEXT NOT NULL DEFAULT ''",
+        f"PRAGMA user_version = {next_version}",
+    )
+    monkeypatch.setattr(database, "MIGRATIONS", (*MIGRATIONS, step_to_it))
+    monkeypatch.setattr(database, "VERSION", next_version)
     async with Client(server_in(filled)) as client:
         assert (await call(client, "list_chains")).structured_content["total"] == 1
         assert (await think(client, 1))["thoughtHistoryLength"] == 1
     with sqlite3.connect(filled / FILE) as db:
-        assert db.execute("PRAGMA user_version").fetchone() == (2,)
+        assert db.execute("PRAGMA user_version").fetchone() == (next_version,)
         assert db.execute("SELECT count(mood) FROM chains").fetchone() == (2,)
     db.close()
 

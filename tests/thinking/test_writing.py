@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openmanager_core.errors import InvalidRequest
-from openmanager_thinking import writer
+from openmanager_thinking import database, writer
 from openmanager_thinking.chains import append
 from openmanager_thinking.flushing import Flusher
 from openmanager_thinking.limits import Section
@@ -28,6 +28,10 @@ BOTH = pytest.mark.parametrize("flush_each", [False, True])
 def work(store: Store, number: int) -> Any:
     thought = Thought(f"thought {number}", number, 1000, True)
     return partial(append, owner="me", handle="h", make=True, thought=thought, limits=store.limits, now_s=1.0)
+
+
+def refuse(db: sqlite3.Connection) -> Any:
+    raise InvalidRequest("no")
 
 
 class Threads:
@@ -104,9 +108,6 @@ async def test_a_file_that_somebody_holds_holds_up_no_other_call(
 def test_what_is_asked_in_turn_is_done_in_turn_and_what_is_refused_changes_nothing(
     tmp_path_factory: pytest.TempPathFactory, sizes: list[int], in_a_row: int, flush_each: bool, refused: set[int]
 ) -> None:
-    def refuse(db: sqlite3.Connection) -> Any:
-        raise InvalidRequest("no")
-
     async def ask() -> list[str]:
         store = Store(tmp_path_factory.mktemp("turn"), Section(flush_each=flush_each))
         number = 0
@@ -122,7 +123,7 @@ def test_what_is_asked_in_turn_is_done_in_turn_and_what_is_refused_changes_nothi
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(writer, "QUICK_FLUSH_S", 60.0)
-        patch.setattr(writer, "_HERE_IN_A_ROW", in_a_row)
+        patch.setattr(database, "thoughts_in_log", lambda db: in_a_row)
         patch.setattr(writer, "_QUICK_IN_A_ROW", 1)
         assert asyncio.run(ask()) == [f"thought {n}" for n in range(1, sum(sizes) + 1) if n not in refused]
 
@@ -161,3 +162,63 @@ def test_without_a_log_there_is_nothing_to_flush_and_what_came_last_is_flushed_a
         flusher.close()
         assert flusher.flushes > before
     flusher.close()
+
+
+async def warmed(home: Path) -> Store:
+    """A store whose loop writes itself, with ten thoughts in it."""
+    store = Store(home, Section())
+    for number in range(1, 11):
+        await store.write(work(store, number))
+    return store
+
+
+def fail(db: sqlite3.Connection) -> Any:
+    raise sqlite3.OperationalError("disk I/O error")
+
+
+@pytest.mark.anyio
+async def test_what_is_gathered_is_one_transaction_and_what_is_refused_in_it_changes_nothing(tmp_path: Path) -> None:
+    store = await warmed(tmp_path)
+    db = store._writer._here
+    assert db is not None
+    said: list[str] = []
+    db.set_trace_callback(said.append)
+    with store.gathering() as gathered:
+        assert store.write_at_once(work(store, 11)) is not None
+        with pytest.raises(InvalidRequest):
+            store.write_at_once(refuse)
+        assert store.write_at_once(work(store, 12)) is not None
+    assert gathered.kept
+    assert [line for line in said if line.startswith(("BEGIN", "COMMIT", "ROLLBACK"))] == ["BEGIN IMMEDIATE", "COMMIT"]
+    assert await store.read(lambda db: db.execute("SELECT count(*) FROM thoughts").fetchone()) == (12,)
+    await store.aclose()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("place", [0, 1, 2])
+async def test_where_one_fails_nothing_that_was_gathered_is_kept(tmp_path: Path, place: int) -> None:
+    store = await warmed(tmp_path)
+    works = [work(store, 11), work(store, 12)]
+    works.insert(place, fail)
+    with store.gathering() as gathered:
+        done = [store.write_at_once(one) for one in works]
+    assert not gathered.kept and [result is not None for result in done] == [n < place for n in range(3)]
+    assert await store.read(lambda db: db.execute("SELECT count(*) FROM thoughts").fetchone()) == (10,)
+    assert (await store.write(work(store, 11))).length == 11  # the thread goes on
+    await store.aclose()
+
+
+@pytest.mark.anyio
+async def test_a_file_that_is_held_by_somebody_else_keeps_nothing_and_is_not_waited_for(tmp_path: Path) -> None:
+    store = await warmed(tmp_path)
+    other = sqlite3.connect(tmp_path / FILE, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with store.gathering() as gathered:
+        assert store.write_at_once(work(store, 11)) is None
+    assert not gathered.kept
+    other.execute("ROLLBACK")
+    other.close()
+    with store.gathering() as gathered:
+        assert store.write_at_once(work(store, 11)) is None  # the thread has to be quick again first
+    assert gathered.kept and (await store.write(work(store, 11))).length == 11
+    await store.aclose()

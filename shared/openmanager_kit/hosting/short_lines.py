@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -19,12 +19,15 @@ from pydantic_core import from_json
 
 from openmanager_kit.hosting.shortcut import METHOD, PlainCall, RequestId, Shortcut, names_version, plain_call
 from openmanager_kit.hosting.wire import Outgoing
+from openmanager_kit.plain import Ready
 
 _log = logging.getLogger(__name__)
 _LONGEST_LINE = 256 * 1024
 _MOST_ENVELOPES = 16
 _HINT = b'"tools/call"'
 _HANDSHAKE = "initialize"
+
+Result = types.CallToolResult | types.ErrorData | Ready
 
 
 class ShortLines:
@@ -66,6 +69,42 @@ class ShortLines:
         taken = self._plain(line)
         return taken is not None and self._at_once(*taken, more)
 
+    def take_together(self, lines: Sequence[bytes], *, more: bool = False) -> int:
+        """Answer the first lines that can be without waiting, together; gives how many.
+
+        Calls of one server that can share what each does alone do so; their answers are written when that is done.
+        """
+        taken = self._plain(lines[0])
+        gathering = None if taken is None else self._shortcut.gathering(taken[0])
+        if gathering is None:
+            for count, line in enumerate(lines, 1):
+                if not self.take_at_once(line, more=more or count < len(lines)):
+                    return count - 1
+            return len(lines)
+        answers: list[bytes] = []
+        unusual = None
+        with gathering() as gathered:
+            for line in lines:
+                if answers:
+                    taken = self._plain(line)
+                if taken is None or not self._free or self._shortcut.gathering(taken[0]) != gathering:
+                    break
+                result = self._shortcut.call_at_once(*taken)
+                if result is None:
+                    break
+                written = self._written(*taken, result)
+                if written is None:
+                    unusual = (*taken, result)
+                    break
+                answers.append(written)
+        if not gathered.kept:
+            return 0
+        if answers:
+            self._outgoing.line_at_once(b"".join(answers), more=more)
+        if unusual is not None:
+            self._begin(unusual[0].id, self._reply(*unusual))
+        return len(answers) + (unusual is not None)
+
     def _plain(self, line: bytes) -> tuple[PlainCall, str] | None:
         if not self._versions or _HINT not in line or len(line) > _LONGEST_LINE:
             return None
@@ -83,17 +122,25 @@ class ShortLines:
         return call, version
 
     def _at_once(self, call: PlainCall, version: str, more: bool) -> bool:
-        if self._running or not self._outgoing.idle:
+        if not self._free:
             return False
         result = self._shortcut.call_at_once(call, version)
         if result is None:
             return False
-        line = None if isinstance(result, types.ErrorData) else self._shortcut.written(call, version, result)
+        line = self._written(call, version, result)
         if line is None:
             self._begin(call.id, self._reply(call, version, result))
         else:
-            self._outgoing.line_at_once(line + b"\n", more=more)
+            self._outgoing.line_at_once(line, more=more)
         return True
+
+    @property
+    def _free(self) -> bool:
+        return not self._running and self._outgoing.idle
+
+    def _written(self, call: PlainCall, version: str, result: Result) -> bytes | None:
+        line = None if isinstance(result, types.ErrorData) else self._shortcut.written(call, version, result)
+        return None if line is None else line + b"\n"
 
     def _begin(self, request_id: RequestId, answering: Coroutine[Any, Any, None]) -> None:
         key = coerce_request_id(request_id)
@@ -162,8 +209,10 @@ class ShortLines:
             raise
         await self._reply(call, version, result)
 
-    async def _reply(self, call: PlainCall, version: str, result: types.CallToolResult | types.ErrorData) -> None:
+    async def _reply(self, call: PlainCall, version: str, result: Result) -> None:
         try:
+            if isinstance(result, Ready):
+                result = result.result()
             if isinstance(result, types.ErrorData):
                 error = types.JSONRPCError(jsonrpc="2.0", id=call.id, error=result)
                 await self._outgoing.send(SessionMessage(error))

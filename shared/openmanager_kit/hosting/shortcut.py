@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 from mcp.server._otel import OpenTelemetryMiddleware
 from mcp.server.context import ServerRequestContext
@@ -36,7 +37,7 @@ from opentelemetry import trace
 from pydantic_core import PydanticSerializationError, to_json
 
 from openmanager_kit import plain
-from openmanager_kit.plain import PlainResult
+from openmanager_kit.plain import PlainResult, Ready
 from openmanager_kit.server import OpenManagerServer
 
 METHOD = "tools/call"
@@ -48,6 +49,15 @@ _HIGHEST_ID = 2**53
 _LONG_TEXT = 64 * 1024
 
 RequestId = int | str
+
+
+class Gathering(Protocol):
+    """What calls share that come together."""
+
+    @property
+    def kept(self) -> bool:
+        """Whether what they did is there."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +136,16 @@ class Shortcut:
             return ErrorData(code=INTERNAL_ERROR, message="Internal server error")
         return result
 
-    def call_at_once(self, call: PlainCall, version: str) -> CallToolResult | ErrorData | None:
+    def gathering(self, call: PlainCall) -> Callable[[], AbstractContextManager[Gathering]] | None:
+        """Find what the calls of the same server that come together with this one may share.
+
+        A server's state may have `gathering()`: what its tools do at once inside of that block counts only when the
+        block has ended, and only if it says that it was kept; else nothing was done.
+        """
+        found = self._server.asking_nothing(call.name)
+        return None if found is None else getattr(found[0].state, "gathering", None)
+
+    def call_at_once(self, call: PlainCall, version: str) -> CallToolResult | ErrorData | Ready | None:
         """Call the tool if nothing has to be waited for; None, with nothing done, otherwise."""
         server, name, ctx = self._found(call, version, None)
         try:
@@ -148,7 +167,7 @@ class Shortcut:
         )
         return server, name, cast("Context[Any, Any]", _Context(server, request_context))
 
-    def written(self, call: PlainCall, version: str, result: CallToolResult) -> bytes | None:
+    def written(self, call: PlainCall, version: str, result: CallToolResult | Ready) -> bytes | None:
         """Write the usual reply; None for a long or an unusual one."""
         return self._shapes.written(call.id, version, result)
 
@@ -206,8 +225,14 @@ class Shapes:
             shaped[plain.FIELD] = kept.value
         return shaped
 
-    def written(self, number: RequestId, version: str, result: CallToolResult) -> bytes | None:
+    def written(self, number: RequestId, version: str, result: CallToolResult | Ready) -> bytes | None:
         """Write a reply with one text, and structured content that is plain; None if this is another one."""
+        if isinstance(result, Ready):
+            return (
+                None
+                if len(result.json) > _LONG_TEXT
+                else self._around(number, (version, True, False), result.json.decode(), result.json)
+            )
         structured = result.structured_content
         if len(result.content) != 1 or result.meta is not None or (structured is not None and not structured):
             return None
@@ -216,22 +241,24 @@ class Shapes:
             return None
         if len(block.text) > _LONG_TEXT or not (structured is None or isinstance(result, PlainResult)):
             return None
-        key = (version, structured is not None, result.is_error)
+        inner = result.written().text if isinstance(result, PlainResult) and structured is not None else b""
+        return self._around(number, (version, structured is not None, result.is_error), block.text, inner)
+
+    def _around(self, number: RequestId, key: tuple[str, bool, bool], text: str, structured: bytes) -> bytes | None:
         shape = self._known.get(key) or self._learn(key)
         try:
-            head, text = to_json(number), to_json(block.text)
+            head, said = to_json(number), to_json(text)
         except PydanticSerializationError:  # a lone surrogate
             return None
-        inner = result.written().text if shape.structured and isinstance(result, PlainResult) else b""
         return b"".join(
             (
                 b'{"jsonrpc":"2.0","id":',
                 head,
                 b',"result":',
                 shape.before,
-                text,
+                said,
                 shape.between,
-                inner,
+                structured if shape.structured else b"",
                 shape.after,
                 b"}",
             )

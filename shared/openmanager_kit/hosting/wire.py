@@ -7,7 +7,7 @@ import json
 import logging
 import secrets
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -158,6 +158,10 @@ class Short(Protocol):
         """Answer a line without waiting, or leave it."""
         ...
 
+    def take_together(self, lines: Sequence[bytes], *, more: bool = False) -> int:
+        """Answer the first lines that can be without waiting, and give how many; `more` if others are there already."""
+        ...
+
     def hears(self, request: types.JSONRPCRequest) -> None:
         """See a request that was left."""
         ...
@@ -238,13 +242,14 @@ class Incoming(_Stream):
         """Answer what lines can be without waiting, the moment they are here; gives what is left of the bytes."""
         if self._short is None or self._ended or self._cutting or self._ready or not self._splitter.empty:
             return data
-        begin = 0
-        for _ in range(_TURN):
-            end = data.find(b"\n", begin)
-            if end < 0 or not self._short.take_at_once(data[begin:end], more=end + 1 < len(data)):
-                break
-            begin = end + 1
-        return data[begin:]
+        end = data.find(b"\n")
+        if end < 0:
+            return data
+        if end + 1 == len(data):
+            return b"" if self._short.take_at_once(data[:end]) else data
+        *lines, rest = data.split(b"\n", _TURN)
+        taken = self._short.take_together(lines, more=bool(rest))
+        return b"\n".join((*lines[taken:], rest))
 
     async def _take(self, line: bytes | TooLong) -> None:
         if isinstance(line, TooLong):
