@@ -46,9 +46,9 @@ class Question:
         return self.batch in ALL_ASIDE
 
 
-BATCHES = ("en", "ko", "hard", "late", "fresh", "more", "registers", "broad", "apart", "trades", "desks", "voices")
+BATCHES = ("en", "ko", "hard", "late", "fresh", "more", "registers", "broad", "apart", "trades", "desks", "voices", "callers")
 """The fresh one was written and labelled before its author had read the rules, the one called more after that."""
-ALL_ASIDE = ("voices",)
+ALL_ASIDE = ("callers",)
 """Every question of these is kept aside: written before it was known how others of its time were read, and never looked at."""
 
 

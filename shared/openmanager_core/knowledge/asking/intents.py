@@ -10,6 +10,8 @@ from openmanager_core.knowledge.asking.cues import ENGLISH, FLEET_WORDS, KOREAN
 from openmanager_core.knowledge.asking.cues_wide import ENGLISH_WIDE, KOREAN_WIDE
 from openmanager_core.knowledge.asking.votes import Votes
 
+_NEVER_OF_ONE = ("unknown", "overview", "unhealthy", "servers", "help")
+"""What nobody asks who names a server."""
 _SHARE = 0.04
 """What one point of the rules is worth beside a vote; 0.02 to 0.06 do the same for questions left out."""
 _MOST_POINTS = 8.0
@@ -90,7 +92,7 @@ def judge(text: str, seen: Seen, votes: Votes) -> Judged:
     total = {
         intent: vote + _SHARE * min(max(scores.get(intent, 0.0), 0.0), _MOST_POINTS)
         for intent, vote in votes.scores.items()
-        if intent != "unknown" or not seen.server  # whoever names a server asks about it
+        if intent not in _NEVER_OF_ONE or not seen.server  # whoever names a server asks about it
     }
     ordered = sorted(((i, round(s, 4)) for i, s in total.items()), key=lambda row: -row[1])
     return Judged(tuple(ordered), at_home)
