@@ -46,10 +46,24 @@ class Question:
         return self.batch in ALL_ASIDE
 
 
-BATCHES = ("en", "ko", "hard", "late", "fresh", "more", "registers", "broad", "apart", "trades", "desks", "voices", "callers")
+BATCHES = (
+    "en",
+    "ko",
+    "hard",
+    "late",
+    "fresh",
+    "more",
+    "registers",
+    "broad",
+    "apart",
+    "trades",
+    "desks",
+    "voices",
+    "callers",
+)
 """The fresh one was written and labelled before its author had read the rules, the one called more after that."""
 ALL_ASIDE = ("callers",)
-"""Every question of these is kept aside: written before it was known how others of its time were read, and never looked at."""
+"""Every question of these is kept aside: written before others of their time were measured, and never looked at."""
 
 
 def questions(*names: str) -> list[Question]:

@@ -63,9 +63,7 @@ def solved(rows: NDArray[np.float64], wanted: NDArray[np.int_]) -> tuple[NDArray
     return dual, goal - dual / np.diag(inverse)[:, None]
 
 
-def votes_without(
-    rows: NDArray[np.float64], wanted: NDArray[np.int_], out: NDArray[np.bool_]
-) -> NDArray[np.float64]:
+def votes_without(rows: NDArray[np.float64], wanted: NDArray[np.int_], out: NDArray[np.bool_]) -> NDArray[np.float64]:
     """The votes for some questions by a model that was trained on the others."""
     dual, _ = solved(rows[~out], wanted[~out])
     return (rows[out] @ rows[~out].T + BIAS) @ dual

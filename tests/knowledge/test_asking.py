@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from openmanager_core.errors import InvalidRequest
 from openmanager_core.knowledge.asking import INTENTS, plan
+from openmanager_core.knowledge.asking.amounts import percent_in
 from openmanager_core.knowledge.asking.hangul import distance, jamo, language_of, without_particle
 from openmanager_core.knowledge.asking.ideas import ideas
 from openmanager_core.knowledge.asking.plan import reading
@@ -41,12 +42,13 @@ def test_questions_that_were_tuned_on_stay_understood(language, intent, entities
     assert found.entities >= entities, found.errors
 
 
-@pytest.mark.parametrize(("batch", "least"), [("fresh", 0.9), ("late", 0.95), ("apart", 0.89)])
-def test_questions_that_nothing_was_tuned_on_do_not_get_worse(batch, least) -> None:
+@pytest.mark.parametrize(("language", "least"), [("en", 0.93), ("ko", 0.96)])
+def test_questions_that_nothing_was_tuned_on_do_not_get_worse(language, least) -> None:
     # the errors are not shown: whoever saw them would tune on them
-    found = accuracy_ask.measure([q for q in accuracy_ask.questions(batch) if q.kept_aside], FLEET)
-    assert found.n > 35
+    found = accuracy_ask.measure([q for q in EVERY if q.kept_aside and q.language == language], FLEET)
+    assert found.n >= 80
     assert found.intent >= least
+    assert found.entities >= 0.97
 
 
 @pytest.mark.parametrize(
@@ -91,7 +93,7 @@ def test_the_data_has_what_it_promises() -> None:
 
 def test_no_question_is_both_kept_aside_and_learnt_from() -> None:
     aside = {" ".join(q.text.casefold().split()) for q in EVERY if q.kept_aside}
-    assert len(aside) > 500
+    assert len(aside) > 150
     assert not aside & {" ".join(q.text.casefold().split()) for q in TUNED}
 
 
@@ -255,3 +257,61 @@ def test_any_text_gets_a_plan(text) -> None:
     assert got.intent in INTENTS
     assert 0 <= got.confidence <= 1
     assert (got.stage == 3) == (got.intent == "unknown")
+
+
+@pytest.mark.parametrize(
+    ("question", "growth"),
+    [
+        ("thirty percent more visitors, does it hold?", 0.3),
+        ("can we take twenty-five per cent more", 0.25),
+        ("what if traffic doubles", 1.0),
+        ("three times the load, what then", 2.0),
+        ("simulate a tenfold crowd", 9.0),
+        ("사용자가 삼십 프로 더 늘면?", 0.3),
+        ("트래픽 이십오 퍼센트 증가하면?", 0.25),
+        ("세 배 몰리면 버텨?", 2.0),
+    ],
+)
+def test_how_much_more_is_also_said_in_words(question, growth) -> None:
+    assert read(question).growth_ratio == pytest.approx(growth)
+
+
+@pytest.mark.parametrize(
+    ("question", "lost"),
+    [
+        ("imagine two api servers vanish", 2),
+        ("what if one database box suddenly goes dark", 1),
+        ("can we switch off three web hosts", 3),
+        ("how many times did it restart", None),
+        ("could we drop a few hosts", None),
+    ],
+)
+def test_servers_that_go_are_counted(question, lost) -> None:
+    assert read(question).lost_servers == lost
+
+
+@pytest.mark.parametrize(
+    ("question", "threshold"), [("disks over seventy percent", 0.7), ("cpu above ninety-five percent", 0.95)]
+)
+def test_a_threshold_is_also_said_in_words(question, threshold) -> None:
+    assert read(question).threshold == pytest.approx(threshold)
+
+
+def test_a_percentile_of_latency_is_one_metric() -> None:
+    assert read("print latency p99 from 9 to 10").metrics == ("latency_p99_s",)
+    assert read("응답시간 p99 보여줘").metrics == ("latency_p99_s",)
+
+
+@given(number=st.integers(1, 100))
+def test_percentages_in_words_are_those_in_figures(number) -> None:
+    sino = "일이삼사오육칠팔구"
+    tens, ones = divmod(number, 10)
+    korean = (
+        "백"
+        if number == 100
+        else ("" if tens < 2 else sino[tens - 1]) + "십" * (tens > 0) + (sino[ones - 1] if ones else "")
+    )
+    said = [f"{number} percent", f"{number}%"] + ([f"{korean} 프로"] if tens else [])
+    for text in said:
+        found = percent_in(f"서버 {text} 더")
+        assert found is not None and found.ratio == pytest.approx(number / 100), text
