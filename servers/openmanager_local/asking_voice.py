@@ -13,15 +13,6 @@ from openmanager_core.timespan import iso, span
 from openmanager_core.wording import Language, ko
 from openmanager_local.answers.common import CauseRow, FindingRow, amount
 
-_PATTERN_KO = {
-    "seasonality": "계절성",
-    "trend": "추세",
-    "leak": "누수",
-    "saturation": "포화",
-    "regime_switch": "상태 전환",
-    "discord": "특이 구간",
-    "recurring_spike": "반복 급증",
-}
 FAILURES_KO = {
     "invalid_request": "요청한 조건으로는 분석할 수 없습니다",
     "not_found": "말한 이름을 찾을 수 없습니다",
@@ -79,7 +70,7 @@ class Voice:
 
     def pattern(self, name: str) -> str:
         """A kind of pattern."""
-        return _PATTERN_KO.get(name, name.replace("_", " ")) if self.ko else name.replace("_", " ")
+        return ko.PATTERNS.get(name, name.replace("_", " ")) if self.ko else name.replace("_", " ")
 
     def intent(self, name: str) -> str:
         """A kind of question."""

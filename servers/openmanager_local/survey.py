@@ -11,6 +11,7 @@ from openmanager_core import catalog
 from openmanager_core.errors import InsufficientData
 from openmanager_core.fleet import Change, Health
 from openmanager_core.job import checkpoint, listener, offload, part
+from openmanager_core.wording import sentence
 from openmanager_local.analyst import Analyst, Readings
 
 if TYPE_CHECKING:
@@ -186,7 +187,7 @@ async def _look_at(
         clusters=health[1],
         fleet=health[2],
         screened_series=screened,
-        method=ranking.method if ranking else "robust distance from the own past and from peers",
+        method=ranking.method if ranking else sentence("how.own_past"),
         changes=changes,
         incidents=tuple(incidents),
         problems=tuple(text for text in problems if text),

@@ -60,8 +60,8 @@ async def test_the_answer_names_the_cause_and_the_evidence_and_a_trail_is_shown_
         got = await ask(client, "ask_fleet", question="왜 느려?", explain=True)
         assert "database-production-us-east-1" in got["answer"][0]
         assert re.search(r"신뢰도 \d+%", got["answer"][0])
-        assert any("causes considered" in line for line in got["trail"])
-        assert any("coverage" in line for line in got["trail"])
+        assert any("검토한 원인: " in line for line in got["trail"])
+        assert any("수집률: " in line for line in got["trail"])
         assert not (await ask(client, "ask_fleet", question="why is it slow"))["trail"]
         for tool in ("fleet_overview", "find_anomalies", "find_root_cause"):
             assert len((await ask(client, tool, explain=True))["trail"]) >= 5

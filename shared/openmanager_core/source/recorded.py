@@ -22,6 +22,7 @@ from openmanager_core.source._store import Builder, Recording
 from openmanager_core.source.base import Ranking, SourceStatus
 from openmanager_core.source.screened import read_and_rank, require_span
 from openmanager_core.source.settings import SourceSettings
+from openmanager_core.wording import sentence
 
 MAX_BYTES = 200_000_000
 MAX_FILES = 10_000
@@ -116,12 +117,11 @@ class RecordedSource:
         except FleetError as exc:
             return SourceStatus(self.kind, "down", None, detail=exc.message)
         many = recording.broken > _BROKEN_RATIO * max(1, recording.rows)
-        files = f"{len(self._files)} file{'s' if len(self._files) > 1 else ''}"
         return SourceStatus(
             self.kind,
             "degraded" if many else "ok",
             recording.last_s,
-            detail=f"{recording.rows} rows of {len(fleet.servers)} servers in {files}",
+            detail=sentence("source.recorded", rows=recording.rows, servers=len(fleet.servers), files=len(self._files)),
             problems=recording.problems,
         )
 
