@@ -22,6 +22,7 @@ from openmanager_local.asking_voice import Voice
 from openmanager_local.parameters import Bench, Explain
 from openmanager_local.runbook_tools import Spoken, passages
 from openmanager_local.trail import engine_line, line_in
+from openmanager_local.words import problem_in
 
 _MOST_PASSAGES = 3
 _MOST_TRAIL = 30
@@ -59,7 +60,7 @@ async def ask_fleet(
         alternatives=list(read.alternatives),
         passages=rows,
         trail=await _trail(made) if explain else [],
-        problems=made.problems[:10],
+        problems=[problem_in(text, read.language) for text in made.problems[:10]],
     )
 
 

@@ -17,6 +17,7 @@ from openmanager_core.timespan import iso
 from openmanager_local.analyst import Analyst
 from openmanager_local.asking_trail import call_lines, given_back
 from openmanager_local.asking_voice import Voice
+from openmanager_local.words import failure_note
 
 _MOST_ROWS = 20
 _MOST_SERVERS = 500
@@ -55,7 +56,7 @@ class Run:
         """Say why there is no answer; in Korean the kind of failure, with the original among the problems."""
         if self.say.ko:
             self.sentences.append(f"답할 수 없었습니다: {self.say.failure(exc)}.")
-            self.problems.append(str(exc))
+            self.problems.append(failure_note(exc))
         else:
             hint = f" Try: {exc.hint}" if exc.hint else ""
             self.sentences.append(f"This could not be answered: {exc.message}.{hint}")

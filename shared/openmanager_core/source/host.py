@@ -160,7 +160,7 @@ class HostSource:
                 stop.wait(max(0.0, beat - time.monotonic()))
         except Exception as exc:
             # Nobody waits for this thread: its end must be visible in `status`, not lost on stderr.
-            self._failure = f"sampling ended: {type(exc).__name__}"
+            self._failure = sentence("source.ended", error=type(exc).__name__)
         finally:
             ready.set()
 

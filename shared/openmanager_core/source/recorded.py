@@ -213,7 +213,7 @@ def _load(path: Path, files: Sequence[Path]) -> tuple[Recording, Fleet, Sidecar]
                 (read_parquet if file.suffix.lower() == ".parquet" else read_csv)(file, builder)
             except SourceInvalid as exc:
                 failures.append(exc)
-                builder.note(f"left out: {exc.message}")
+                builder.note(sentence("problem.left_out", reason=exc.message))
         if len(failures) == len(files):
             raise failures[0]
         sidecar = read_sidecar(path / SIDECAR) if path.is_dir() else Sidecar()
@@ -228,7 +228,7 @@ def _load(path: Path, files: Sequence[Path]) -> tuple[Recording, Fleet, Sidecar]
         (*sidecar.servers, *others), calls=sidecar.calls, clusters=sidecar.clusters, deployments=()
     )
     if unknown:
-        note = (f"{SIDECAR}: {unknown} calls name a cluster that no server is in",)
+        note = (sentence("problem.calls_nowhere", file=SIDECAR, count=unknown),)
         recording = Recording(
             recording.servers, recording.samples, recording.cadence_s, recording.first_s, recording.last_s,
             recording.rows, recording.broken, recording.problems + note,

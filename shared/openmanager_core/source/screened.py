@@ -64,8 +64,8 @@ async def rankable(source: Source, metrics: Sequence[str], k: int) -> tuple[tupl
             f"no server here has {', '.join(wanted[:5])}",
             hint=f"one of {', '.join(sorted(here)[:8])}" if here else "check that the source has data",
         )
-    missing = [name for name in wanted if name not in here]
-    return found, (f"no server here has {', '.join(missing)}",) if missing else ()
+    missing = tuple(name for name in wanted if name not in here)
+    return found, (sentence("problem.no_server_has", metrics=missing),) if missing else ()
 
 
 def strongest(suspects: list[Suspect], k: int) -> tuple[Suspect, ...]:

@@ -49,6 +49,19 @@ CHANGES = {
     "scaling": "서버 수 조정",
     "commit": "커밋",
 }
+FAILURES = {
+    "invalid_request": "요청한 조건으로는 분석할 수 없습니다",
+    "not_found": "말한 이름을 찾을 수 없습니다",
+    "not_allowed": "권한이 없습니다",
+    "conflict": "그사이 내용이 바뀌었습니다",
+    "insufficient_data": "이 구간의 측정값이 부족합니다",
+    "unsupported": "이 소스에서는 지원하지 않습니다",
+    "source_unavailable": "데이터 소스가 응답하지 않습니다",
+    "source_invalid": "데이터 소스의 응답이 올바르지 않습니다",
+    "storage_unavailable": "기록 저장소를 사용할 수 없습니다",
+    "deadline_exceeded": "제한 시간 안에 끝내지 못했습니다",
+}
+"""By the code of the failure; a test compares it with the tree of errors."""
 LEVELS = {"server": "서버", "cluster": "클러스터"}
 _SPANS = (("days", "일"), ("min", "분"), ("h", "시간"), ("s", "초"))
 UNITS = {"ratio": "", "messages": "건", "connections": "개", "bytes/s": "B/s"}
