@@ -166,7 +166,7 @@ SENTENCES: dict[str, Callable[[Facts], str]] = {
     "trail.peers": lambda f: f"동종 서버: {f['type']} 유형의 서버 {f['servers']}대",
     "trail.as_read": lambda f: "방법: 각 시계열을 읽은 그대로 보았습니다",
     "trail.over_servers": lambda f: f"방법: 시점마다 측정값이 있는 서버들의 {AGGREGATES[f['aggregate']]}",
-    "trail.forecast": lambda f: f"방법: {_named(f['how'])}; {'주기 ' + ko.length(f['season_s']) if f['season_s'] else '주기는 찾지 못했습니다'}",
+    "trail.forecast": lambda f: f"방법: {_named(f['how'])}; {'주기 ' + format(f['season_s'], 'g') + '초' if f['season_s'] else '주기는 찾지 못했습니다'}",
     "trail.considered": lambda f: f"검토: {_named(f['what'])}",
     "trail.threshold": _threshold,
     "trail.confidence": lambda f: f"신뢰도: {f['value']:.2f}",
