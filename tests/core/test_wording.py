@@ -22,6 +22,7 @@ from openmanager_core.storage.rows import causes_doc, finding_doc, read_causes, 
 from openmanager_core.wording import GROUPS, en, ko, said, said_in, sentence, table
 from openmanager_core.wording.particles import final, with_particle
 
+ROOT = Path(__file__).resolve().parents[2]
 PAIRS = ("은/는", "이/가", "을/를", "과/와", "으로/로")
 # every syllable that a digit is read as, and the particles behind it, written out by hand
 READ = {
@@ -127,6 +128,17 @@ def _values_taken(module: str) -> dict[str, set[str]]:
         for key, value in zip(rows.keys, rows.values, strict=True)
         if isinstance(key, ast.Constant)
     }
+
+
+def test_every_sentence_beside_answers_is_made_somewhere_and_every_one_made_is_in_the_tables() -> None:
+    made: set[str] = set()
+    for folder in ("shared", "servers"):
+        for path in (ROOT / folder).rglob("*.py"):
+            if path.parent != Path(wording.__file__).parent:
+                tree = ast.parse(path.read_text("utf-8"))
+                texts = {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+                made |= {text for text in texts if re.fullmatch(rf"(?:{'|'.join(GROUPS)})\.[a-z_]+", text)}
+    assert made == {code for group in GROUPS.values() for code in table("en", group)}
 
 
 def test_a_sentence_is_its_text_and_keeps_its_fact_through_copies() -> None:

@@ -124,7 +124,7 @@ class HostSource:
         if self._failure:
             return SourceStatus(self.kind, "down", newest, detail=self._failure, problems=self._probe.problems)
         hours = self._size * self._interval_s / 3600
-        detail = sentence("source.host", interval_s=self._interval_s, hours=hours)
+        detail = sentence("origin.host", interval_s=self._interval_s, hours=hours)
         return SourceStatus(self.kind, "ok", newest, detail=detail, problems=self._probe.problems)
 
     async def aclose(self) -> None:
@@ -160,7 +160,7 @@ class HostSource:
                 stop.wait(max(0.0, beat - time.monotonic()))
         except Exception as exc:
             # Nobody waits for this thread: its end must be visible in `status`, not lost on stderr.
-            self._failure = sentence("source.ended", error=type(exc).__name__)
+            self._failure = sentence("origin.ended", error=type(exc).__name__)
         finally:
             ready.set()
 

@@ -121,7 +121,7 @@ class RecordedSource:
             self.kind,
             "degraded" if many else "ok",
             recording.last_s,
-            detail=sentence("source.recorded", rows=recording.rows, servers=len(fleet.servers), files=len(self._files)),
+            detail=sentence("origin.recorded", rows=recording.rows, servers=len(fleet.servers), files=len(self._files)),
             problems=recording.problems,
         )
 

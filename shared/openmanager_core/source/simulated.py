@@ -105,7 +105,7 @@ class SimulatedSource:
         now_s, simulator = self._clock(), self._simulator
         newest_s = float(simulator.ticks(np.array([now_s]))[0]) * simulator.tick_s
         count = len(simulator.fleet().servers)
-        detail = sentence("source.simulated", servers=count, seed=simulator.seed, tick_s=simulator.tick_s)
+        detail = sentence("origin.simulated", servers=count, seed=simulator.seed, tick_s=simulator.tick_s)
         return SourceStatus(self.kind, "ok", newest_s, detail=detail)
 
     async def aclose(self) -> None:

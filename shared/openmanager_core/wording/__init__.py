@@ -11,7 +11,7 @@ from openmanager_core.facts import Fact, Sentence, fact, fact_of
 
 Language = Literal["en", "ko"]
 Table = dict[str, Callable[[dict[str, Any]], str]]
-GROUPS = {"trail": "_trail", "cache": "_trail", "problem": "_notes", "source": "_notes", "how": "_notes"}
+GROUPS = {"trail": "_trail", "cache": "_trail", "problem": "_notes", "origin": "_notes", "how": "_notes"}
 """First part of a code to the ending of the modules that have its sentences; all others are in the language's own."""
 
 

@@ -198,7 +198,7 @@ class PrometheusSource:
             newest,
             self._breaker.state,
             sentence(
-                "source.engine",
+                "origin.engine",
                 version=version,
                 shown=self._transport.access.shown,
                 metrics=len(metrics),
