@@ -19,8 +19,10 @@ from openmanager_core.job import checkpoint, offload
 from openmanager_core.knowledge.folder import Folder
 from openmanager_core.operations_log import OperationsLog
 from openmanager_core.source import SourceSettings, open_source
+from openmanager_core.wording import sentence
 from openmanager_kit.flights import Flights
 from openmanager_kit.sharing import Moment, Sharing
+from openmanager_local.words import failure_note
 
 if TYPE_CHECKING:
     from openmanager_core.findings import Finding
@@ -106,7 +108,7 @@ class Analyst:
         self._log = OperationsLog(Path(changes).expanduser()) if changes else None
         self._source: Source | None = None
         self._ledger: Ledger | None = None
-        self._ledger_problem = "" if home else "nothing is kept: no state folder is set"
+        self._ledger_problem = "" if home else sentence("problem.no_home")
         self._flights: Flights[Any] = Flights()
         self.surveys: Sharing[Survey] = Sharing(_weightless, longest_s=0.0)
         """Looks at the fleet that are being taken, for all who want the same one."""
@@ -175,7 +177,7 @@ class Analyst:
             await self._ledger.prune(_KEEP_DAYS)
         except StorageUnavailable as exc:
             _log.warning("the Ledger can not be opened: %s", exc)
-            self._ledger_problem = f"incidents are not being kept: {exc.message}"
+            self._ledger_problem = sentence("problem.not_kept", reason=exc.message)
 
     async def require_ledger(self) -> Ledger:
         """The Ledger.
@@ -213,7 +215,7 @@ class Analyst:
             return kept, ""
         except StorageUnavailable as exc:
             _log.warning("the Ledger can not be written: %s", exc)
-            return [], f"incidents are not being kept: {exc.message}"
+            return [], sentence("problem.not_kept", reason=exc.message)
 
     async def damped(self, findings: Sequence[Finding]) -> Sequence[Finding]:
         """The findings as people's verdicts leave them; as they are where nothing is kept."""
@@ -370,7 +372,7 @@ class Analyst:
                 tasks.start_soon(one, name, rows)
         if failures and not found:
             raise failures[0]
-        problems = [str(exc) for exc in failures]
+        problems: list[str] = [failure_note(exc) for exc in failures]
         problems += [text for name in metrics if name in found for text in found[name][1]]
         there = [name for name in metrics if name in found]
         return Readings({name: found[name][0] for name in there}, problems, {name: found[name][2] for name in there})

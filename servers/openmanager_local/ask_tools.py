@@ -8,19 +8,21 @@ from typing import Annotated
 from pydantic import Field
 
 from openmanager_core.job import checkpoint, offload
-from openmanager_core.knowledge.asking import Plan, plan
+from openmanager_core.knowledge.asking import plan
 from openmanager_core.knowledge.asking.cues import ENGLISH, FLEET_WORDS, KOREAN
 from openmanager_core.knowledge.asking.cues_wide import ENGLISH_WIDE, KOREAN_WIDE
 from openmanager_core.knowledge.asking.hangul import folded
 from openmanager_core.knowledge.terms import terms
 from openmanager_core.text import visible
-from openmanager_kit.freshness import MADE
+from openmanager_kit.freshness import MADE_IN
 from openmanager_local.answers.asking import AskAnswer, PassageRow
 from openmanager_local.asking_runs import Run, run
+from openmanager_local.asking_trail import reading_lines
 from openmanager_local.asking_voice import Voice
 from openmanager_local.parameters import Bench, Explain
 from openmanager_local.runbook_tools import Spoken, passages
-from openmanager_local.trail import engine_line
+from openmanager_local.trail import engine_line, line_in
+from openmanager_local.words import problem_in
 
 _MOST_PASSAGES = 3
 _MOST_TRAIL = 30
@@ -57,8 +59,8 @@ async def ask_fleet(
         not_understood=lost,
         alternatives=list(read.alternatives),
         passages=rows,
-        trail=[*_reading(read), *made.trail[:_MOST_TRAIL], await engine_line(analyst), MADE] if explain else [],
-        problems=made.problems[:10],
+        trail=await _trail(made) if explain else [],
+        problems=[problem_in(text, read.language) for text in made.problems[:10]],
     )
 
 
@@ -96,12 +98,8 @@ def _not_known(question: str) -> list[str]:
     )
 
 
-def _reading(read: Plan) -> list[str]:
-    """How the question was read."""
-    parts = [f"read as {read.intent}, stage {read.stage}, confidence {read.confidence:.2f}"]
-    if read.alternatives:
-        parts.append(f"other readings considered: {', '.join(read.alternatives)}")
-    named = [f"{key} {getattr(read, key)}" for key in ("servers", "cluster", "type", "environment", "region", "metrics", "threshold", "growth_ratio", "lost_servers", "moved_load", "horizon_s") if getattr(read, key) not in ((), "", None)]  # fmt: skip
-    if named:
-        parts.append(f"named: {'; '.join(named)}")
-    return parts
+async def _trail(made: Run) -> list[str]:
+    """How the question was read, what the analyses told of themselves, and the engine, in the language of the answer."""
+    language = made.say.language
+    engine = line_in(await engine_line(made.analyst), language)
+    return [*reading_lines(made.plan, made.say), *made.trail[:_MOST_TRAIL], engine, MADE_IN[language]]

@@ -15,13 +15,13 @@ from openmanager_core.knowledge.asking import Plan
 from openmanager_core.text import ident
 from openmanager_core.timespan import iso
 from openmanager_local.analyst import Analyst
+from openmanager_local.asking_trail import call_lines, given_back
 from openmanager_local.asking_voice import Voice
+from openmanager_local.words import failure_note
 
 _MOST_ROWS = 20
 _MOST_SERVERS = 500
 _MOST_SHOWN = 5
-_COMMON = ("engine: ", "cache: ")
-"""Lines of a trail that are the same for every analysis of one question: told once, at its end."""
 
 
 @dataclass(slots=True)
@@ -56,7 +56,7 @@ class Run:
         """Say why there is no answer; in Korean the kind of failure, with the original among the problems."""
         if self.say.ko:
             self.sentences.append(f"답할 수 없었습니다: {self.say.failure(exc)}.")
-            self.problems.append(str(exc))
+            self.problems.append(failure_note(exc))
         else:
             hint = f" Try: {exc.hint}" if exc.hint else ""
             self.sentences.append(f"This could not be answered: {exc.message}.{hint}")
@@ -72,15 +72,9 @@ class Run:
             checkpoint(0.02, f"{name}: started")
             made = await tool(self.analyst, **arguments)
         self.problems += [text for text in getattr(made, "problems", []) if text not in self.problems]
-        facts = [
-            f"{key}: {getattr(made, key)}"
-            for key in ("window", "before_window", "after_window", "history", "screened_series", "series", "tested_pairs", "method", "findings_used", "total", "source")
-            if getattr(made, key, None) not in (None, "", [])
-        ]  # fmt: skip
-        self.trail.append(f"{name}: {'; '.join(facts) or 'done'}")
-        lines = [text for text in getattr(made, "trail", []) if not text.startswith(_COMMON)]
-        self.trail += [f"{name}: {text}" for text in lines]
-        checkpoint(1 - 0.5 ** len(self.calls), f"{name}: {facts[-1] if facts else 'done'}")
+        if self.explain:
+            self.trail += call_lines(name, made, self.say.language)
+        checkpoint(1 - 0.5 ** len(self.calls), f"{name}: {(given_back(made, 'en') or ['done'])[-1]}")
         return made
 
     def window(self, default: str = "now-1h") -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from openmanager_core.findings import Finding
 from openmanager_core.storage.incident import cause_line, title_of
 from openmanager_core.text import ident, visible
-from openmanager_core.wording import said
+from openmanager_core.wording import said, said_in
 from openmanager_local.asking_runs import Run, wants
 from openmanager_local.fleet_tools import describe_server, fleet_overview, list_metrics, list_servers, score_of
 from openmanager_local.incident_tools import list_incidents, report_text
@@ -67,7 +67,13 @@ async def unhealthy(run: Run) -> None:
     )
     seen = await survey(run.analyst, window, hosts=hosts)
     run.problems += seen.problems[:5]
-    run.trail.append(f"survey: {seen.screened_series} series screened by {seen.method}; {len(seen.findings)} findings")
+    how = said_in(seen.method, run.say.language)
+    run.trail.append(
+        run.say(
+            f"survey: {seen.screened_series} series screened by {how}; {len(seen.findings)} findings",
+            f"살핌: 시계열 {seen.screened_series}개, {how}; 이상 징후 {len(seen.findings)}건",
+        )
+    )
     sick = sorted(
         (h.score, name)
         for name, h in seen.servers.items()

@@ -8,9 +8,11 @@ from openmanager_core import catalog
 from openmanager_core.errors import FleetError
 from openmanager_core.job import checkpoint
 from openmanager_core.text import ident
+from openmanager_core.wording import sentence
 from openmanager_core.wording.particles import with_particle
 from openmanager_local.asking_runs import Run, wants
 from openmanager_local.series_tools import capacity_outlook, forecast_metric, query_metrics
+from openmanager_local.words import failure_note
 
 _MOST_FORECASTS = 5
 _MOST_SERVERS = 500
@@ -97,7 +99,8 @@ async def forecast(run: Run) -> None:
             )
         except FleetError as exc:
             lines.append((f"- {ident(server)}: {exc.message}", f"- {ident(server)}: {run.say.failure(exc)}"))
-            run.problems += [f"{ident(server)}: {exc}"] if run.say.ko else []
+            why = failure_note(exc).fact
+            run.problems += [sentence("problem.failure_of", name=server, failure=why)] if run.say.ko else []
             continue
         ends = [(m, lo, hi) for m, lo, hi in zip(made.mean, made.low, made.high, strict=True) if m is not None]
         last = ends[-1] if ends else (None, None, None)

@@ -13,28 +13,6 @@ from openmanager_core.timespan import iso, span
 from openmanager_core.wording import Language, ko
 from openmanager_local.answers.common import CauseRow, FindingRow, amount
 
-_PATTERN_KO = {
-    "seasonality": "계절성",
-    "trend": "추세",
-    "leak": "누수",
-    "saturation": "포화",
-    "regime_switch": "상태 전환",
-    "discord": "특이 구간",
-    "recurring_spike": "반복 급증",
-}
-FAILURES_KO = {
-    "invalid_request": "요청한 조건으로는 분석할 수 없습니다",
-    "not_found": "말한 이름을 찾을 수 없습니다",
-    "not_allowed": "권한이 없습니다",
-    "conflict": "그사이 내용이 바뀌었습니다",
-    "insufficient_data": "이 구간의 측정값이 부족합니다",
-    "unsupported": "이 소스에서는 지원하지 않습니다",
-    "source_unavailable": "데이터 소스가 응답하지 않습니다",
-    "source_invalid": "데이터 소스의 응답이 올바르지 않습니다",
-    "storage_unavailable": "기록 저장소를 사용할 수 없습니다",
-    "deadline_exceeded": "제한 시간 안에 끝내지 못했습니다",
-}
-"""By the code of the failure; a test compares it with the tree of errors."""
 INTENT_WORDS: dict[str, tuple[str, str]] = {
     "overview": ("the state of the fleet", "전체 상태"), "unhealthy": ("servers in bad health", "상태가 나쁜 서버"), "servers": ("which servers there are", "서버 목록"),
     "describe": ("one server", "서버 한 대의 상태"), "anomalies": ("anomalies", "이상 징후"), "patterns": ("patterns", "패턴"),
@@ -79,7 +57,7 @@ class Voice:
 
     def pattern(self, name: str) -> str:
         """A kind of pattern."""
-        return _PATTERN_KO.get(name, name.replace("_", " ")) if self.ko else name.replace("_", " ")
+        return ko.PATTERNS.get(name, name.replace("_", " ")) if self.ko else name.replace("_", " ")
 
     def intent(self, name: str) -> str:
         """A kind of question."""
@@ -132,7 +110,7 @@ class Voice:
 
     def failure(self, exc: FleetError) -> str:
         """Why something could not be answered, by its kind."""
-        return FAILURES_KO.get(exc.code, "분석 도중 문제가 생겼습니다")
+        return ko.FAILURES.get(exc.code, "분석 도중 문제가 생겼습니다")
 
     def reading(self, plan: Plan) -> str:
         """As what the question was understood, and which of its words spoke for that."""

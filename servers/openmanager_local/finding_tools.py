@@ -13,6 +13,7 @@ from openmanager_core.job import checkpoint, offload, part
 from openmanager_core.operations_log import LONGEST_LINE, changes_of
 from openmanager_core.text import ident
 from openmanager_core.timespan import iso, parse_duration
+from openmanager_core.wording import said_in, sentence
 from openmanager_kit.answers import paged
 from openmanager_local.analyst import Analyst
 from openmanager_local.answers.common import cause_row, finding_row, short
@@ -88,7 +89,7 @@ async def find_anomalies(
     quiet = sum(f.score_sigma < min_sigma for f in seen.findings)
     problems = list(seen.problems)
     if quiet:
-        problems.append(f"{quiet} findings are left out: false alarms put them under {min_sigma:g} sigma")
+        problems.append(sentence("problem.quieted", count=quiet, sigma=min_sigma))
     of_page = {f.id for f in found}
     belonging = [f"{i.id}: {i.title} ({i.state})" for i in seen.incidents if of_page & set(i.finding_ids)]
     shown = await trail_of(analyst, seen, min_sigma=min_sigma) if explain else []
@@ -107,7 +108,9 @@ async def find_anomalies(
             trail=shown,
             next_cursor=after,
         ).telling(
-            window=lambda language: span_text(window, language), chance=lambda language: chance_text(told, language)
+            window=lambda language: span_text(window, language),
+            chance=lambda language: chance_text(told, language),
+            method=lambda language: said_in(seen.method, language),
         ),
         limit=limit,
         cursor=cursor,
@@ -244,7 +247,7 @@ async def correlate_metrics(
             problems=readings.problems[:5],
             trail=shown,
             next_cursor=after,
-        ),
+        ).telling(window=lambda language: span_text(window, language)),
         limit=limit,
         cursor=cursor,
         max_chars=max_chars,

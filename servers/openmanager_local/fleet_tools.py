@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from openmanager_core import catalog
+from openmanager_core.facts import fact
 from openmanager_core.fleet import Health
 from openmanager_core.job import offload
 from openmanager_core.wording import Language
@@ -223,10 +224,11 @@ async def describe_server(
         recent_changes=[change_text(c) for c in mine],
         window=span_text(window),
         problems=list(seen.problems[:5]),
-        trail=await trail_of(analyst, seen, steps=[f"peers: {len(peers)} servers of type {found.type}"])
+        trail=await trail_of(analyst, seen, steps=[fact("trail.peers", servers=len(peers), type=found.type)])
         if explain
         else [],
     ).telling(
+        window=lambda language: span_text(window, language),
         reasons=_first_reasons(health, len(health.reasons)),
         recent_changes=lambda language: [change_text(c, language) for c in mine],
     )

@@ -22,7 +22,7 @@ from openmanager_local.answers.incidents import (
 )
 from openmanager_local.parameters import Bench, Cluster, Cursor, End, Explain, Language, Limit, MaxChars, Start
 from openmanager_local.survey import survey
-from openmanager_local.trail import causes_considered, trail, trail_of
+from openmanager_local.trail import causes_considered, lines_in, trail, trail_of
 from openmanager_local.trail_steps import action_steps, incident_steps
 from openmanager_local.words import span_text
 
@@ -149,7 +149,7 @@ async def report_text(analyst: Bench, incident_id: str, language: Language, expl
     if not explain:
         return text
     steps = [*incident_steps(incident, findings, actions), causes_considered(incident.causes)]
-    lines = "\n".join(f"- {line}" for line in await trail(analyst, steps))
+    lines = "\n".join(f"- {line}" for line in lines_in(await trail(analyst, steps), language))
     return f"{text.rstrip()}\n\n## {'분석 과정' if language == 'ko' else 'Trail'}\n\n{lines}\n"
 
 

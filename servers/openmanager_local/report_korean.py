@@ -12,6 +12,7 @@ from openmanager_local.answers.common import ActionRow, CauseRow, FindingRow, am
 from openmanager_local.answers.incidents import ActionsAnswer
 from openmanager_local.answers.inventory import OverviewAnswer
 from openmanager_local.answers.series import CapacityAnswer, CapacityRow
+from openmanager_local.words import problem_in
 
 TITLES = {"overview": "플릿", "actions": "조치", "capacity": "용량"}
 REPORT = "플릿 보고서"
@@ -37,7 +38,7 @@ def overview(part: OverviewAnswer) -> str:
             "기준을 넘은 것이 없습니다.",
         ),
         _block("유력한 원인", [_cause(row) for row in part.causes], "원인을 가리키는 것이 없습니다."),
-        _block("주의할 점", [f"- {text}" for text in part.problems]),
+        _block("주의할 점", _problems(part.problems)),
     )
 
 
@@ -46,7 +47,7 @@ def actions(part: ActionsAnswer) -> str:
     head = f"{part.told('window', 'ko')} 구간의 조치 {part.total}건 가운데 {len(part.actions)}건"
     return _paragraphs(
         _block(head, [_action(row) for row in part.actions], "지금 꼭 해야 할 조치는 없습니다."),
-        _block("주의할 점", [f"- {text}" for text in part.problems]),
+        _block("주의할 점", _problems(part.problems)),
     )
 
 
@@ -56,8 +57,12 @@ def capacity(part: CapacityAnswer) -> str:
     head += f"앞으로 {part.horizon}"
     return _paragraphs(
         _block(head, [_room(row) for row in part.clusters], "판단할 만큼 측정값이 있는 클러스터가 없습니다."),
-        _block("주의할 점", [f"- {text}" for text in part.problems]),
+        _block("주의할 점", _problems(part.problems)),
     )
+
+
+def _problems(texts: list[str]) -> list[str]:
+    return [f"- {visible(problem_in(text, 'ko'))}" for text in texts]
 
 
 def _finding(row: FindingRow) -> str:

@@ -17,6 +17,7 @@ from openmanager_kit.answers import paged
 from openmanager_local.analyst import Analyst
 from openmanager_local.answers.asking import PassageRow, RunbooksAnswer
 from openmanager_local.parameters import Bench, Cursor, Limit, MaxChars
+from openmanager_local.words import failure_note
 
 Spoken = Literal["auto", "en", "ko"]
 _MOST_QUERY = 500
@@ -72,9 +73,9 @@ async def passages(analyst: Analyst, query: str, korean: bool, most: int) -> tup
         try:
             own = await offload(analyst.runbooks.search, query, most)
             rows += [_own(f) for f in own if f.score >= _LEAST_SCORE]
-            problems = [visible(text) for text in analyst.runbooks.problems]
+            problems = list(analyst.runbooks.problems)
         except FleetError as exc:
-            problems = [str(exc)]
+            problems = [failure_note(exc)]
     # what somebody wrote about their own servers stands before the general case
     rows.sort(key=lambda r: (-r.score - (0.05 if r.source != "shipped" else 0.0), r.id))
     return rows, searched, problems

@@ -10,9 +10,11 @@ from pydantic import Field
 
 from openmanager_core import catalog
 from openmanager_core.errors import InsufficientData, InvalidRequest
+from openmanager_core.facts import fact
 from openmanager_core.job import checkpoint, offload, part
 from openmanager_core.text import ident
 from openmanager_core.timespan import iso, parse_duration
+from openmanager_core.wording import said_in
 from openmanager_kit.answers import paged
 from openmanager_local.answers.common import short
 from openmanager_local.answers.series import CapacityAnswer, CapacityRow, ForecastAnswer, ReadingsAnswer, SeriesRow
@@ -70,12 +72,8 @@ async def query_metrics(
         explanation = f"None of these servers has {metric}; it is on {', '.join(catalog.metric(metric).types)}."
     elif all(row.last is None and row.mean is None for row in rows):
         explanation = "No readings in this window. Try: a window that the source covers."
-    how = (
-        "each series as it was read"
-        if aggregate == "none"
-        else f"{aggregate} over the servers that have a reading at each instant"
-    )
-    shown = await trail(analyst, [f"method: {how}"], (window, readings)) if explain else []
+    how = fact("trail.as_read") if aggregate == "none" else fact("trail.over_servers", aggregate=aggregate)
+    shown = await trail(analyst, [how], (window, readings)) if explain else []
     return paged(
         rows,
         lambda part, total, after: ReadingsAnswer(
@@ -194,6 +192,8 @@ async def forecast_metric(
         explanation=made.explanation,
         problems=readings.problems[:5],
         trail=await trail(analyst, forecast_steps(made, threshold), (window, readings)) if explain else [],
+    ).telling(
+        history=lambda language: span_text(window, language), method=lambda language: said_in(made.method, language)
     )
 
 

@@ -11,6 +11,7 @@ from openmanager_core import catalog
 from openmanager_core.errors import InsufficientData
 from openmanager_core.fleet import Change, Health
 from openmanager_core.job import checkpoint, listener, offload, part
+from openmanager_core.wording import sentence
 from openmanager_local.analyst import Analyst, Readings
 
 if TYPE_CHECKING:
@@ -137,14 +138,14 @@ async def _look_at(
         wanted = [*suspects, *_peers(fleet, suspects)]
     with part(0.02 if ranking is None else 0.45, 0.55):
         readings = await analyst.read_all(names, window, wanted)
-    too_little = ""
+    too_little: str = ""
     seen: Overview | _Nothing
     try:
         with part(0.55, 0.85):
             seen = await offload(_look, readings, fleet, window, changes, min_sigma, co_movement)
     except InsufficientData as exc:
         # How things are now can be said all the same: a source that has just begun to look has no past yet.
-        too_little, seen = f"no past to compare with yet: {exc.message}", _NOTHING
+        too_little, seen = sentence("problem.no_past", reason=exc.message), _NOTHING
     health = (seen.servers, seen.clusters, seen.fleet)
     if ranking is not None or too_little:
         lately_s, before_s = min(60.0, max(10.0, window.duration_s / 8)), window.duration_s / 4
@@ -186,7 +187,7 @@ async def _look_at(
         clusters=health[1],
         fleet=health[2],
         screened_series=screened,
-        method=ranking.method if ranking else "robust distance from the own past and from peers",
+        method=ranking.method if ranking else sentence("how.own_past"),
         changes=changes,
         incidents=tuple(incidents),
         problems=tuple(text for text in problems if text),

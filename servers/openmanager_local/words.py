@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from openmanager_core.facts import Fact, fact
+from openmanager_core.errors import FleetError
+from openmanager_core.facts import Fact, Sentence, fact
 from openmanager_core.fleet import Change
 from openmanager_core.text import ident, visible
 from openmanager_core.timespan import iso
-from openmanager_core.wording import Language, said
+from openmanager_core.wording import Language, said, said_in, sentence
 
 if TYPE_CHECKING:
     from openmanager_core.panel import Window
@@ -17,6 +18,16 @@ if TYPE_CHECKING:
 
 _STATES_KO = {"ok": "정상", "degraded": "저하", "down": "중단"}
 _BREAKERS_KO = {"closed": "", "half_open": ", 차단기 시험 중", "open": ", 차단기 열림"}
+
+
+def failure_note(exc: FleetError) -> Sentence:
+    """A failure among the problems of an answer that is there all the same."""
+    return sentence("problem.failure", kind=exc.code, message=exc.message, hint=exc.hint)
+
+
+def problem_in(text: str, language: Language) -> str:
+    """A problem in a language; one that is not of our making stays as it came, and is said to."""
+    return said_in(text if isinstance(text, Sentence) else sentence("problem.outside", text=text), language)
 
 
 def span_text(window: Window, language: Language = "en") -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,34 @@ class Fact:
         return {"code": self.code, "values": {name: _data(value) for name, value in self.values}}
 
 
+class Sentence(str):
+    """What a fact says in English, with the fact, for whoever says it again in another language.
+
+    It is the same as the plain text, and goes wherever a text goes; what is cut or put together from it is plain.
+    """
+
+    __slots__ = ("fact",)
+    fact: Fact
+
+    def __new__(cls, text: str, what: Fact) -> Self:
+        """The text as it was said, and what it says."""
+        made = super().__new__(cls, text)
+        made.fact = what
+        return made
+
+    def __getnewargs__(self) -> tuple[str, Fact]:  # type: ignore[override]
+        """What a copy is made from."""
+        return str(self), self.fact
+
+
 def fact(code: str, **values: Any) -> Fact:
     """A fact with these values."""
     return Fact(code, tuple(values.items()))
+
+
+def fact_of(text: str) -> Fact:
+    """What a sentence says; a plain text stays as it was written."""
+    return text.fact if isinstance(text, Sentence) else as_written(text)
 
 
 def as_written(text: str) -> Fact:

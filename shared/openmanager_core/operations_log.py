@@ -18,6 +18,7 @@ from openmanager_core.errors import FleetError, InvalidRequest, NotFound
 from openmanager_core.fleet import Change, ChangeKind
 from openmanager_core.text import quoted, visible
 from openmanager_core.timespan import parse_instant
+from openmanager_core.wording import sentence
 
 if TYPE_CHECKING:
     from openmanager_core.fleet import Fleet
@@ -72,7 +73,7 @@ class OperationsLog:
             try:
                 self._refresh()
             except OSError as exc:
-                return [], [f"the file of changes cannot be read: {exc.strerror}"]
+                return [], [sentence("problem.changes_unread", reason=exc.strerror)]
             lines, problems = self._lines, list(self._problems)
         found: list[Change] = []
         nowhere: list[str] = []
@@ -82,7 +83,7 @@ class OperationsLog:
                     found += line.on(fleet)
                 except NotFound as exc:
                     nowhere.append(exc.message)
-        problems += _told("in the file of changes", nowhere)
+        problems += _told("problem.changes_nowhere", nowhere)
         return sorted(found, key=lambda change: change.at_s), problems
 
     def _refresh(self) -> None:
@@ -104,9 +105,9 @@ class OperationsLog:
                 self._lines.append(_parsed(row, None))
             except FleetError as exc:
                 wrong.append(exc.message)
-        self._problems = _told("in the file of changes, not understood", wrong)
+        self._problems = _told("problem.changes_wrong", wrong)
         if cut > 0 or len(rows) > MOST_LINES:
-            self._problems.append(f"of the file of changes only the last {MOST_LINES:,} lines are read")
+            self._problems.append(sentence("problem.changes_cut", most=MOST_LINES))
         self._mark = mark
 
 
@@ -142,8 +143,6 @@ def _places(name: str, fleet: Fleet) -> list[str]:
     raise NotFound.named("place", name, known, hint="a server, cluster, type of server or application")
 
 
-def _told(what: str, wrong: list[str]) -> list[str]:
-    if not wrong:
-        return []
-    more = f"; and {len(wrong) - _MOST_SHOWN} more" if len(wrong) > _MOST_SHOWN else ""
-    return [f"{what}: {'; '.join(wrong[:_MOST_SHOWN])}{more}"]
+def _told(code: str, wrong: list[str]) -> list[str]:
+    shown = tuple(wrong[:_MOST_SHOWN])
+    return [sentence(code, lines=shown, more=len(wrong) - len(shown))] if wrong else []

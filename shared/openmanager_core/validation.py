@@ -10,6 +10,7 @@ import numpy.typing as npt
 from openmanager_core import catalog
 from openmanager_core.job import checkpoint
 from openmanager_core.panel import BoolArray, FloatArray, Panel
+from openmanager_core.wording import sentence
 
 _CELLS = 1 << 18
 """Values looked at between two checkpoints: a block that stays in the cache."""
@@ -66,7 +67,7 @@ def check(panel: Panel, *, now_s: float | None = None) -> Checked:
         late = panel.times_s > now_s + 60.0
         if late.any() and np.isfinite(panel.values[:, late]).any():
             n = int(np.isfinite(panel.values[:, late]).sum())
-            problems.append(f"{metric.name}: {n} readings come from the future and were dropped; check the clocks")
+            problems.append(sentence("problem.future", metric=metric.name, count=n))
             panel = Panel(panel.metric, panel.hosts, panel.times_s, np.where(late, np.nan, panel.values))
     values, coverage = _within_bounds(panel.values, metric, problems)
     if values is not panel.values:
@@ -79,18 +80,18 @@ def _ascending(panel: Panel, problems: list[str]) -> Panel:
     times, values = panel.times_s, panel.values
     finite = np.isfinite(times)
     if not finite.all():
-        problems.append(f"{panel.metric}: {int((~finite).sum())} instants are not finite and were dropped")
+        problems.append(sentence("problem.no_instants", metric=panel.metric, count=int((~finite).sum())))
         times, values = times[finite], values[:, finite]
     steps = np.diff(times)
     if (steps > 0).all():
         return panel if times is panel.times_s else Panel(panel.metric, panel.hosts, times, values)
     if (steps < 0).any():
-        problems.append(f"{panel.metric}: {int((steps < 0).sum())} instants ran backwards and were sorted")
+        problems.append(sentence("problem.backwards", metric=panel.metric, count=int((steps < 0).sum())))
     order = np.argsort(times, kind="stable")
     times, values = times[order], values[:, order]
     last = np.append(np.diff(times) > 0, True)
     if not last.all():
-        problems.append(f"{panel.metric}: {int((~last).sum())} instants came twice; the last reading of each was kept")
+        problems.append(sentence("problem.twice", metric=panel.metric, count=int((~last).sum())))
         times, values = times[last], values[:, last]
     return Panel(panel.metric, panel.hosts, times, values)
 
@@ -100,7 +101,7 @@ def _distinct_hosts(panel: Panel, problems: list[str]) -> Panel:
     row = {host: i for i, host in enumerate(panel.hosts)}
     if len(row) == len(panel.hosts):
         return panel
-    problems.append(f"{panel.metric}: {len(panel.hosts) - len(row)} rows repeat a host; the last of each was kept")
+    problems.append(sentence("problem.same_host", metric=panel.metric, count=len(panel.hosts) - len(row)))
     return Panel(panel.metric, tuple(row), panel.times_s, panel.values[list(row.values())])
 
 
@@ -135,8 +136,8 @@ def _within_bounds(
                 counts = np.count_nonzero(~np.isnan(fixed), axis=1)
         readings[first : first + rows] = counts
     if infinite:
-        problems.append(f"{metric.name}: {infinite} readings are infinite and were dropped")
+        problems.append(sentence("problem.infinite", metric=metric.name, count=infinite))
     if outside:
-        bounds = f"{metric.low:g} to {metric.high:g} {metric.unit}"
-        problems.append(f"{metric.name}: {outside} readings lie outside {bounds} and were dropped")
+        bounds = {"low": metric.low, "high": metric.high, "unit": metric.unit}
+        problems.append(sentence("problem.out_of_bounds", metric=metric.name, count=outside, **bounds))
     return out, readings / max(1, n_times)

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import ast
+import copy
 import json
+import pickle
 import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from naive_ledger import finding
 
-from openmanager_core import facts
-from openmanager_core.facts import Fact, fact
+from openmanager_core import facts, wording
+from openmanager_core.facts import Fact, fact, fact_of
 from openmanager_core.findings import Cause
 from openmanager_core.storage.rows import causes_doc, finding_doc, read_causes, read_finding
-from openmanager_core.wording import en, ko, said
+from openmanager_core.wording import GROUPS, en, ko, said, said_in, sentence, table
 from openmanager_core.wording.particles import final, with_particle
 
+ROOT = Path(__file__).resolve().parents[2]
 PAIRS = ("은/는", "이/가", "을/를", "과/와", "으로/로")
 # every syllable that a digit is read as, and the particles behind it, written out by hand
 READ = {
@@ -28,7 +34,8 @@ READ = {
 
 
 def test_both_languages_have_the_same_sentences_and_the_same_words() -> None:
-    assert en.SENTENCES.keys() == ko.SENTENCES.keys()
+    for group in sorted({"", *GROUPS.values()}):
+        assert table("en", group).keys() == table("ko", group).keys(), group
     assert en.KINDS.keys() == ko.KINDS.keys()
     assert en.QUANTITIES.keys() == ko.QUANTITIES.keys()
 
@@ -71,6 +78,83 @@ def test_any_text_gets_exactly_one_of_the_two_particles_and_stays_as_it_is(text:
     got = with_particle(text, pair)  # type: ignore[arg-type]
     assert got.startswith(text)
     assert got.removeprefix(text) in pair.split("/")
+
+
+def test_a_code_is_looked_up_in_the_table_that_has_it() -> None:
+    for group in GROUPS.values():
+        for code in table("en", group):
+            assert GROUPS[code.partition(".")[0]] == group, code
+    assert not [code for code in table("en") if code.partition(".")[0] in GROUPS]
+
+
+@pytest.mark.parametrize("group", sorted({"", *GROUPS.values()}))
+def test_the_sentences_of_a_code_take_up_the_same_values_in_both_languages(group: str) -> None:
+    taken = [_values_taken(f"{language}{group}") for language in ("en", "ko")]
+    assert taken[0].keys() == taken[1].keys() == table("en", group).keys()
+    assert sum(map(bool, taken[0].values())) > 5
+    for code, values in taken[0].items():
+        assert values ^ taken[1][code] == KOREAN_NAMES.get(code, set()), code
+
+
+KOREAN_NAMES = {"finding.peer_outlier": {"host"}}
+"""What only the Korean sentence names; the English one stands behind the server's name."""
+
+
+def _values_taken(module: str) -> dict[str, set[str]]:
+    """Code to the names of the values that its sentence takes up, by itself or through the functions it calls."""
+    tree = ast.parse((Path(wording.__file__).parent / f"{module}.py").read_text("utf-8"))
+    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+    def taken(node: ast.AST, through: tuple[str, ...] = ()) -> set[str]:
+        found: set[str] = set()
+        for part in ast.walk(node):
+            if isinstance(part, ast.Subscript) and isinstance(part.value, ast.Name) and part.value.id == "f":
+                if isinstance(part.slice, ast.Constant):
+                    found.add(part.slice.value)
+            elif isinstance(part, ast.Call) and len(part.args) == 2 and isinstance(part.args[1], ast.Constant):
+                found |= {part.args[1].value} if ast.unparse(part.func) in ("_inner", "_each", "_some") else set()
+            if isinstance(part, ast.Name) and part.id in functions and part.id not in through:
+                found |= taken(functions[part.id], (*through, part.id))
+        return found
+
+    (rows,) = (
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "SENTENCES" and node.value
+    )
+    assert isinstance(rows, ast.Dict)
+    return {
+        key.value: taken(value)
+        for key, value in zip(rows.keys, rows.values, strict=True)
+        if isinstance(key, ast.Constant)
+    }
+
+
+def test_every_sentence_beside_answers_is_made_somewhere_and_every_one_made_is_in_the_tables() -> None:
+    made: set[str] = set()
+    for folder in ("shared", "servers"):
+        for path in (ROOT / folder).rglob("*.py"):
+            if path.parent != Path(wording.__file__).parent:
+                tree = ast.parse(path.read_text("utf-8"))
+                texts = {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+                made |= {text for text in texts if re.fullmatch(rf"(?:{'|'.join(GROUPS)})\.[a-z_]+", text)}
+    assert made == {code for group in GROUPS.values() for code in table("en", group)}
+
+
+def test_a_sentence_is_its_text_and_keeps_its_fact_through_copies() -> None:
+    what = sentence("how.newest_mean", seconds=90)
+    assert what == "mean of the newest 90 s against median and MAD of the window before" and hash(what) == hash(
+        str(what)
+    )
+    for copied in (copy.deepcopy(what), pickle.loads(pickle.dumps(what)), asdict(Holding(what))["text"]):
+        assert copied == what and fact_of(copied) == what.fact
+    assert fact_of(str(what)) == fact("as_written", text=str(what))
+    assert "90초" in said_in(what, "ko") and said_in(what, "en") == what and said_in("plain", "ko") == "plain"
+
+
+@dataclass(frozen=True)
+class Holding:
+    text: str
 
 
 _LEAVES = st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20)

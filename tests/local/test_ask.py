@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from asked import ASKED
 from fleet_client import AT_S, ask, fleet_client, refused, settings
 from mcp.client import Client
 from served import environment
@@ -19,26 +20,6 @@ from openmanager_local.server import Section, build
 
 INCIDENT = SourceSettings(servers=30, scenario="incident", anchor_s=AT_S)
 HANGUL = re.compile("[가-힣]")
-ASKED = {
-    "overview": ("how's the fleet doing?", "전체 상태 요약해줘"),
-    "unhealthy": ("which servers are in danger right now?", "지금 위험한 서버는?"),
-    "servers": ("how many web servers do we have?", "디비 서버 전부 나열해줘"),
-    "describe": ("how is api-03 doing?", "웹 3번 서버 상태"),
-    "anomalies": ("any anomalies in the last hour?", "이상 징후 있어?"),
-    "patterns": ("any memory leaks?", "메모리 누수 있는 서버 있어?"),
-    "correlation": ("does cpu correlate with latency?", "cpu랑 응답시간 상관관계 있어?"),
-    "forecast": ("will any disk be full next week?", "다음 주에 디스크 꽉 차는 서버 있어?"),
-    "capacity": ("what if traffic grows 30%?", "api 서버 1대 빠지면 어떻게 돼?"),
-    "root_cause": ("what's causing the errors?", "지금 장애 근본 원인 분석해주세요"),
-    "compare": ("compare cpu of web cluster today vs yesterday", "최근 1시간을 그 전 1시간과 비교"),
-    "recommend": ("what should I do now?", "뭐부터 해야 돼?"),
-    "incidents": ("list open incidents", "장애 이력 조회"),
-    "runbook": ("how do I fix a full disk?", "디스크 꽉 찼을 때 해결 방법"),
-    "query": ("top 5 servers by cpu", "메모리 가장 많이 먹는 서버가 뭐임"),
-    "metrics": ("what metrics do you have?", "메트릭 목록"),
-    "help": ("what can you do?", "도움말"),
-    "unknown": ("what's the weather in paris?", "김치찌개 레시피 알려줘"),
-}
 
 
 @pytest.mark.anyio
@@ -60,8 +41,8 @@ async def test_the_answer_names_the_cause_and_the_evidence_and_a_trail_is_shown_
         got = await ask(client, "ask_fleet", question="왜 느려?", explain=True)
         assert "database-production-us-east-1" in got["answer"][0]
         assert re.search(r"신뢰도 \d+%", got["answer"][0])
-        assert any("causes considered" in line for line in got["trail"])
-        assert any("coverage" in line for line in got["trail"])
+        assert any("검토한 원인: " in line for line in got["trail"])
+        assert any("수집률: " in line for line in got["trail"])
         assert not (await ask(client, "ask_fleet", question="why is it slow"))["trail"]
         for tool in ("fleet_overview", "find_anomalies", "find_root_cause"):
             assert len((await ask(client, tool, explain=True))["trail"]) >= 5

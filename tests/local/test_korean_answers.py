@@ -17,10 +17,10 @@ from openmanager_core.knowledge import runbooks
 from openmanager_core.simulator import FAULT_KINDS
 from openmanager_core.source import SourceSettings
 from openmanager_core.source.simulated import SimulatedSource
+from openmanager_core.wording import ko
 from openmanager_local import report_korean
 from openmanager_local.analyst import Analyst
 from openmanager_local.ask_tools import ask_fleet
-from openmanager_local.asking_voice import FAILURES_KO
 from openmanager_local.fleet_tools import fleet_overview
 from openmanager_local.incident_tools import recommend_actions
 from openmanager_local.series_tools import capacity_outlook
@@ -164,4 +164,4 @@ def test_every_step_of_every_runbook_has_its_action_its_effect_and_its_check_in_
 def test_every_kind_of_failure_has_a_korean_sentence() -> None:
     kinds = {cls.code for cls in FleetError.__subclasses__() if cls.__module__ == "openmanager_core.errors"}
     assert kinds
-    assert kinds <= FAILURES_KO.keys()
+    assert kinds <= ko.FAILURES.keys()

@@ -21,7 +21,8 @@ from openmanager_core.panel import Panel, Window
 from openmanager_core.source import SourceSettings
 from openmanager_core.source.base import SourceStatus
 from openmanager_core.source.simulated import SimulatedSource
-from openmanager_kit.freshness import MADE
+from openmanager_core.wording import Language
+from openmanager_kit.freshness import MADE, MADE_IN
 from openmanager_local.server import READING_TOOLS, build
 
 INCIDENT = SourceSettings(servers=30, scenario="incident", anchor_s=AT_S)
@@ -84,8 +85,16 @@ async def test_the_trail_says_engine_data_method_and_cache_within_the_size_of_an
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize(("language", "heading"), [("en", "## Trail"), ("ko", "## 분석 과정")])
-async def test_an_incident_report_says_on_which_records_it_stands(language: str, heading: str) -> None:
+@pytest.mark.parametrize(
+    ("language", "heading", "record", "breaker"),
+    [
+        ("en", "## Trail", "the Ledger's record of {}: {} findings", "breaker closed"),
+        ("ko", "## 분석 과정", "기록 저장소의 {}: 이상 징후 {}건", "차단기 닫힘"),
+    ],
+)
+async def test_an_incident_report_says_on_which_records_it_stands_in_its_language(
+    language: Language, heading: str, record: str, breaker: str
+) -> None:
     async with fleet_client(INCIDENT) as client:
         await ask(client, "find_root_cause")
         one = (await ask(client, "list_incidents"))["incidents"][0]
@@ -94,8 +103,8 @@ async def test_an_incident_report_says_on_which_records_it_stands(language: str,
         told = text_of(await client.call_tool("incident_report", {**asked, "explain": True}))
     assert heading not in plain and told.startswith(plain.rstrip())
     added = told[told.index(heading) :]
-    assert f"the Ledger's record of {one['id']}: {one['findings']} findings" in added
-    assert "breaker closed" in added and MADE in added
+    assert record.format(one["id"], one["findings"]) in added
+    assert breaker in added and MADE_IN[language] in added
 
 
 @pytest.mark.anyio

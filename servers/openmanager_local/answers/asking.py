@@ -6,7 +6,7 @@ from openmanager_core.postmortem_words import TERMS
 from openmanager_core.text import quoted
 from openmanager_core.wording import Language
 from openmanager_kit.answers import Answer
-from openmanager_local.answers.common import Row, block, joined, more, notes
+from openmanager_local.answers.common import Lines, Row, block, joined, more, notes
 
 _PASSAGE = {
     "en": {
@@ -56,7 +56,7 @@ class RunbooksAnswer(Answer):
     total: int
     runbooks: list[PassageRow]
     explanation: str
-    problems: list[str]
+    problems: Lines
     next_cursor: str | None
 
     def as_text(self) -> str:

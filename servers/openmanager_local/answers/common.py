@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, PrivateAttr
+from pydantic import BaseModel, ConfigDict, PrivateAttr, SkipValidation
 
 from openmanager_core.analysis.recommend_words import told_in
 from openmanager_core.catalog import BY_NAME
@@ -14,6 +14,9 @@ from openmanager_core.findings import CORRELATION, Cause, Finding, Recommendatio
 from openmanager_core.text import ident, visible
 from openmanager_core.timespan import iso
 from openmanager_core.wording import Language, ko, said
+
+Lines = Annotated[list[str], SkipValidation]
+"""Sentences of our own making: as they are, they still know what they say (`openmanager_core.facts.Sentence`)."""
 
 
 class Row(BaseModel):

@@ -7,6 +7,7 @@ from openmanager_kit.answers import Answer
 from openmanager_local.answers.common import (
     CauseRow,
     FindingRow,
+    Lines,
     Row,
     Telling,
     amount,
@@ -29,8 +30,8 @@ class AnomaliesAnswer(Telling, Answer):
     anomalies: list[FindingRow]
     explanation: str
     incidents: list[str]
-    problems: list[str]
-    trail: list[str]
+    problems: Lines
+    trail: Lines
     next_cursor: str | None
 
     def as_text(self) -> str:
@@ -72,8 +73,8 @@ class PatternsAnswer(Telling, Answer):
     total: int
     patterns: list[PatternRow]
     explanation: str
-    problems: list[str]
-    trail: list[str]
+    problems: Lines
+    trail: Lines
     next_cursor: str | None
 
     def as_text(self) -> str:
@@ -103,7 +104,7 @@ class PairRow(Row):
     q_value: float
 
 
-class CorrelationsAnswer(Answer):
+class CorrelationsAnswer(Telling, Answer):
     """A page of correlated pairs, strongest first, or why there are none."""
 
     window: str
@@ -111,8 +112,8 @@ class CorrelationsAnswer(Answer):
     total: int
     pairs: list[PairRow]
     explanation: str
-    problems: list[str]
-    trail: list[str]
+    problems: Lines
+    trail: Lines
     next_cursor: str | None
 
     def as_text(self) -> str:
@@ -139,8 +140,8 @@ class RootCauseAnswer(Telling, Answer):
     evidence: list[FindingRow]
     recent_changes: list[str]
     explanation: str
-    problems: list[str]
-    trail: list[str]
+    problems: Lines
+    trail: Lines
 
     def as_text(self) -> str:
         """The ranking with its evidence."""
@@ -180,8 +181,8 @@ class DifferencesAnswer(Telling, Answer):
     total: int
     differences: list[DifferenceRow]
     explanation: str
-    problems: list[str]
-    trail: list[str]
+    problems: Lines
+    trail: Lines
     next_cursor: str | None
 
     def as_text(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from openmanager_core.text import ident
 from openmanager_kit.answers import Answer
-from openmanager_local.answers.common import ActionRow, Row, Telling, block, joined, more, notes, trail_block
+from openmanager_local.answers.common import ActionRow, Lines, Row, Telling, block, joined, more, notes, trail_block
 
 
 class ActionsAnswer(Telling, Answer):
@@ -14,8 +14,8 @@ class ActionsAnswer(Telling, Answer):
     total: int
     actions: list[ActionRow]
     explanation: str
-    problems: list[str]
-    trail: list[str]
+    problems: Lines
+    trail: Lines
     next_cursor: str | None
 
     def as_text(self) -> str:

@@ -9,6 +9,7 @@ from openmanager_kit.answers import Answer
 from openmanager_local.answers.common import (
     CauseRow,
     FindingRow,
+    Lines,
     Row,
     Telling,
     amount,
@@ -51,9 +52,9 @@ class OverviewAnswer(Telling, Answer):
     above_line: int
     causes: list[CauseRow]
     open_incidents: int
-    problems: list[str]
+    problems: Lines
     next_steps: list[str]
-    trail: list[str]
+    trail: Lines
 
     def as_text(self) -> str:
         """The overview in paragraphs, worst first."""
@@ -106,8 +107,8 @@ class ServersAnswer(Answer):
 
     total: int
     servers: list[ServerRow]
-    problems: list[str]
-    trail: list[str]
+    problems: Lines
+    trail: Lines
     next_cursor: str | None
 
     def as_text(self) -> str:
@@ -160,8 +161,8 @@ class ServerAnswer(Telling, Answer):
     anomalies: list[FindingRow]
     recent_changes: list[str]
     window: str
-    problems: list[str]
-    trail: list[str]
+    problems: Lines
+    trail: Lines
 
     def as_text(self) -> str:
         """Who it is, how it is, what stands out."""

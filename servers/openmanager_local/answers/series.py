@@ -5,7 +5,7 @@ from __future__ import annotations
 from openmanager_core.text import ident, quoted
 from openmanager_core.timespan import iso
 from openmanager_kit.answers import Answer
-from openmanager_local.answers.common import Row, Telling, amount, block, joined, more, notes, trail_block
+from openmanager_local.answers.common import Lines, Row, Telling, amount, block, joined, more, notes, trail_block
 
 
 class SeriesRow(Row):
@@ -33,8 +33,8 @@ class ReadingsAnswer(Telling, Answer):
     total: int
     series: list[SeriesRow]
     explanation: str
-    problems: list[str]
-    trail: list[str]
+    problems: Lines
+    trail: Lines
     next_cursor: str | None
 
     def as_text(self) -> str:
@@ -55,7 +55,7 @@ class ReadingsAnswer(Telling, Answer):
         )
 
 
-class ForecastAnswer(Answer):
+class ForecastAnswer(Telling, Answer):
     """A forecast with its 80 % interval, and when a threshold is crossed; null: not within the horizon."""
 
     server: str
@@ -76,8 +76,8 @@ class ForecastAnswer(Answer):
     crosses_latest: str | None
     confidence: float
     explanation: str
-    problems: list[str]
-    trail: list[str]
+    problems: Lines
+    trail: Lines
 
     def as_text(self) -> str:
         """The crossing first, then the numbers."""
@@ -148,8 +148,8 @@ class CapacityAnswer(Telling, Answer):
     total: int
     clusters: list[CapacityRow]
     explanation: str
-    problems: list[str]
-    trail: list[str]
+    problems: Lines
+    trail: Lines
     next_cursor: str | None
 
     def as_text(self) -> str:

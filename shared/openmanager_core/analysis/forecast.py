@@ -20,6 +20,7 @@ from openmanager_core.catalog import Metric
 from openmanager_core.errors import InsufficientData, InvalidRequest
 from openmanager_core.text import ident
 from openmanager_core.timespan import spoken_s
+from openmanager_core.wording import sentence
 
 Float = npt.NDArray[np.float64]
 Int = npt.NDArray[np.int64]
@@ -240,12 +241,12 @@ def forecast_series(
         noise = _Z80 * drift.spread
         below = np.sqrt(((drift.slope_per_s - drift.slope_low_per_s) * ahead_s) ** 2 + doubt**2 + noise**2)
         above = np.sqrt(((drift.slope_high_per_s - drift.slope_per_s) * ahead_s) ** 2 + doubt**2 + noise**2)
-        tested_s, method = seen_s, "Theil-Sen drift" + (" on seasonal medians" if season else "")
+        tested_s, method = seen_s, sentence("how.drift_line", seasonal=bool(season))
     else:
         mean, below, blended = _seasonal(x, lead, season)
         above, tested_s = below, blended.errors.shape[1] * step_s
         considered.append(_weights_told(blended, step_s))
-        method = ("seasonal" if season else "level") + " blend weighted by backtest"
+        method = sentence("how.blend", seasonal=bool(season))
     mean, low, high = (np.clip(v, metric.low, metric.high) for v in (mean, mean - below, mean + above))
     seen = x[np.isfinite(x)]
     usual = float(np.quantile(seen, 0.95) - np.quantile(seen, 0.05)) + metric.floor
@@ -275,24 +276,23 @@ def forecast_series(
 
 def _weights_told(found: Blend, step_s: float) -> str:
     """How many candidates there were, which weigh most, and how far off the blend was in the past."""
-    used = [f"{name} {share:.0%}" for name, share in found.shares[:_TOLD] if share >= 0.005]
+    used = tuple((name, share) for name, share in found.shares[:_TOLD] if share >= 0.005)
     origins, look = found.errors.shape
     if not origins:
-        return f"too short a past for a backtest: {found.shares[0][0]} is all there is"
+        return sentence("how.short_past", name=found.shares[0][0])
     off = np.abs(found.errors[np.isfinite(found.errors)])
-    wrong = f"; its median error there {float(np.median(off)):.3g}" if len(off) else ""
-    return (
-        f"{len(found.shares)} candidates weighed by their errors at {origins} origins up to {spoken_s(look * step_s)}"
-        f" ahead: {', '.join(used)}{wrong}"
-    )
+    return sentence(
+        "how.weighed", candidates=len(found.shares), origins=origins, ahead_s=look * step_s, shares=used,
+        error=float(np.median(off)) if len(off) else None,
+    )  # fmt: skip
 
 
 def _drift(t: Float, x: Float, season: int, metric: Metric) -> tuple[Trend | None, float, Float, str]:
     """The drift to continue, since when, the seasonal profile from the next slot on, and why; None for no drift."""
     none = (None, float(t[0]), np.zeros(1))
     if metric.name not in GROWING:
-        return *none, f"no drift is continued: {metric.name} does not fill up"
-    said = "no drift is continued: too few readings after the last bend"
+        return *none, sentence("how.does_not_fill", metric=metric.name)
+    why = sentence("how.few_after_bend")
     parts = decompose(x, season)
     flat = x - parts.seasonal
     wave = parts.seasonal[len(x) - season :] if season else np.zeros(1)
@@ -303,18 +303,18 @@ def _drift(t: Float, x: Float, season: int, metric: Metric) -> tuple[Trend | Non
             break
         drift = fit_trend(t[bend:], flat[bend:])
         seen_s = float(t[-1] - t[bend])
-        said = (
-            f"drift over the last {spoken_s(seen_s)}: {drift.slope_per_s * 3600:+.3g} {metric.unit} an hour,"
-            f" p {drift.p_value:.2g}, tau {drift.tau:.2f}"
-        )
-        if _steady(drift, seen_s, metric):
-            return drift, float(t[bend]), wave, f"{said}: steady, so it is continued and nothing is blended"
-        said += ": not steady or too small to be continued"
+        steady = _steady(drift, seen_s, metric)
+        why = sentence(
+            "how.drift", seen_s=seen_s, per_hour=drift.slope_per_s * 3600, unit=metric.unit, p=drift.p_value,
+            tau=drift.tau, steady=steady,
+        )  # fmt: skip
+        if steady:
+            return drift, float(t[bend]), wave, why
         further = last_bend(t[bend:], flat[bend:])
         if not further:
             break
         bend += further
-    return *none, said
+    return *none, why
 
 
 def _steady(drift: Trend, seen_s: float, metric: Metric) -> bool:

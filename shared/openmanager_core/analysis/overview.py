@@ -26,7 +26,7 @@ from openmanager_core.fleet import Change, Fleet, Health
 from openmanager_core.job import checkpoint
 from openmanager_core.panel import Panel, Window
 from openmanager_core.screening import UNUSUAL_SIGMA, Survey, survey
-from openmanager_core.text import ident
+from openmanager_core.wording import sentence
 
 SUSPECT_SIGMA = 4.0
 MOST_SUSPECTS = 48
@@ -315,12 +315,12 @@ def _problems(
     for name, panel in panels.items():
         empty = int((~np.isfinite(surveys[name].past) & ~np.isfinite(surveys[name].now)).sum())
         if empty == len(panel.hosts):
-            said.append(f"{name} has no reading in the window")
+            said.append(sentence("problem.no_reading", metric=name))
         elif empty:
-            said.append(f"{name} has no reading of {empty} of {len(panel.hosts)} servers")
+            said.append(sentence("problem.few_have", metric=name, empty=empty, servers=len(panel.hosts)))
     strange = sorted({h for p in panels.values() for h in p.hosts if h not in fleet.by_id})
     if strange:
-        said.append(f"{len(strange)} servers with readings are not in the inventory, {ident(strange[0])} for one")
+        said.append(sentence("problem.strangers", count=len(strange), host=strange[0]))
     if found > top:
-        said.append(f"{found - top} weaker findings are left out")
+        said.append(sentence("problem.weaker", count=found - top))
     return tuple(said)

@@ -16,6 +16,7 @@ from pathlib import Path
 from openmanager_core.errors import NotFound, StorageUnavailable
 from openmanager_core.job import checkpoint
 from openmanager_core.knowledge.passages import Found, Passage, Passages
+from openmanager_core.wording import sentence
 
 MOST_FILES = 2000
 MOST_BYTES = 1_000_000
@@ -106,10 +107,10 @@ class Folder:
         for name, status, descriptor in _files(self._root, self.problems):
             checkpoint()
             if len(seen) >= MOST_FILES or total > MOST_ALL_BYTES:
-                self._problem(f"only the first {len(seen)} files are searched")
+                self._problem(sentence("problem.first_files", count=len(seen)))
                 break
             if status.st_size > MOST_BYTES:
-                self._problem(f"{name} has more than {MOST_BYTES} bytes and is left out")
+                self._problem(sentence("problem.large_file", name=name, most=MOST_BYTES))
                 continue
             seen.add(name)
             total += status.st_size
@@ -164,9 +165,7 @@ def _files(root: Path, problems: list[str]) -> Iterator[tuple[str, os.stat_resul
                     descriptor = os.open(Path(folder) / name, flags)
             except OSError:
                 if len(problems) < _MOST_PROBLEMS:
-                    problems.append(
-                        f"{os.fsencode(shown).decode('utf-8', 'replace')} is a link or can not be read, and is left out"
-                    )
+                    problems.append(sentence("problem.link", name=os.fsencode(shown).decode("utf-8", "replace")))
                 continue
             try:
                 status = os.fstat(descriptor)

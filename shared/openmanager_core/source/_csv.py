@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from openmanager_core.catalog import METRICS
 from openmanager_core.errors import SourceInvalid
+from openmanager_core.facts import Fact, fact
 from openmanager_core.job import checkpoint
 from openmanager_core.source._store import Builder
 
@@ -95,9 +96,9 @@ def _rows(lines: list[str], delimiter: str, width: int, before: int, into: Build
             continue
         fields = _split(line, delimiter) if len(line) <= _LONGEST_LINE else None
         if fields is None:
-            into.broken(number, "unbalanced quotes" if len(line) <= _LONGEST_LINE else "line longer than 1 MiB")
+            into.broken(number, fact("problem.quotes" if len(line) <= _LONGEST_LINE else "problem.long_line"))
         elif len(fields) != width:
-            into.broken(number, f"{len(fields)} fields where the header has {width}")
+            into.broken(number, fact("problem.fields", count=len(fields), width=width))
         else:
             yield number, fields
 
@@ -233,12 +234,12 @@ class Wide:
         self.report(into)
         times = np.fromiter((self._times.of(r[self.when]) for _, r in rows), np.float64, len(rows))
         for i in np.flatnonzero(np.isnan(times)):
-            into.broken(rows[i][0], f"time {rows[i][1][self.when][:40]!r} is neither an epoch nor ISO 8601")
+            into.broken(rows[i][0], fact("problem.bad_time", value=rows[i][1][self.when][:40]))
         good = ~np.isnan(times)
         for at, server, metric in self.columns:
             values, wrong = numbers([r[at] for _, r in rows], into)
             for i in np.flatnonzero(wrong & good):
-                into.broken(rows[i][0], f"value {rows[i][1][at][:40]!r} is not a number")
+                into.broken(rows[i][0], fact("problem.bad_value", value=rows[i][1][at][:40]))
             keep = good & ~wrong
             codes = np.full(int(keep.sum()), into.server(server))
             into.add(into.metric(metric), codes, times[keep], values[keep])
@@ -263,7 +264,7 @@ def numbers(texts: list[str], into: Builder) -> tuple[npt.NDArray[np.float64], n
     return values, wrong
 
 
-def _reason(when: str, value: str, no_time: bool, no_number: bool) -> str:
+def _reason(when: str, value: str, no_time: bool, no_number: bool) -> Fact:
     if no_time:
-        return f"time {when[:40]!r} is neither an epoch nor ISO 8601"
-    return f"value {value[:40]!r} is not a number" if no_number else "the server has no name"
+        return fact("problem.bad_time", value=when[:40])
+    return fact("problem.bad_value", value=value[:40]) if no_number else fact("problem.no_name")

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from openmanager_core.errors import ConfigError, SourceInvalid
+from openmanager_core.facts import fact
 from openmanager_core.job import checkpoint
 from openmanager_core.source._csv import BY_ANY_NAME, Long, epoch_seconds, numbers, parse_time, plan
 from openmanager_core.source._grid import Float64
@@ -69,7 +70,7 @@ def _add_long(batch: Any, layout: Long, done: int, into: Builder) -> None:
         servers = _codes(batch.column(layout.server), into.server)
     bad = np.isnan(times) | (servers < 0)
     for i in np.flatnonzero(bad):
-        into.broken(done + int(i) + 1, "no usable time" if np.isnan(times[i]) else "the server has no name")
+        into.broken(done + int(i) + 1, fact("problem.no_time" if np.isnan(times[i]) else "problem.no_name"))
     unknown = np.flatnonzero(~bad & (metrics < 0))
     if len(unknown):
         for name in batch.column(layout.metric).take(unknown).cast("string").to_pylist():
@@ -85,7 +86,7 @@ def _add_wide(batch: Any, layout: Any, done: int, into: Builder) -> None:
     times = _times(batch.column(layout.when))
     good = ~np.isnan(times)
     for i in np.flatnonzero(~good):
-        into.broken(done + int(i) + 1, "no usable time")
+        into.broken(done + int(i) + 1, fact("problem.no_time"))
     for at, server, metric in layout.columns:
         values = _values(batch.column(at), into)
         codes = np.full(int(good.sum()), into.server(server))

@@ -14,6 +14,7 @@ import psutil
 
 from openmanager_core.catalog import METRICS
 from openmanager_core.source._grid import Float64
+from openmanager_core.wording import sentence
 
 T = TypeVar("T")
 _SNMP = Path("/proc/net/snmp")
@@ -52,7 +53,7 @@ class Probe:
     @property
     def problems(self) -> tuple[str, ...]:
         """What could not be read the last time."""
-        return tuple(f"{name}: {why}" for name, why in sorted(self._problems.items()))
+        return tuple(sentence("problem.not_read", name=n, error=kind) for n, kind in sorted(self._problems.items()))
 
     def sample(self) -> Float64:
         """Values in the order of `metrics`; ``nan`` for what could not be read, and for rates at the first call."""
@@ -107,7 +108,7 @@ class Probe:
         try:
             value = read()
         except (OSError, psutil.Error, NotImplementedError, ValueError) as exc:
-            self._problems[name] = f"can not be read ({type(exc).__name__})"
+            self._problems[name] = type(exc).__name__
             return None
         self._problems.pop(name, None)
         return value

@@ -12,6 +12,7 @@ from openmanager_core.errors import SourceInvalid
 from openmanager_core.fleet import Change, ChangeKind, ServerCluster, ServerInstance, ServerSpec
 from openmanager_core.source import _inventory
 from openmanager_core.source._csv import parse_time
+from openmanager_core.wording import sentence
 
 MAX_BYTES = 20_000_000
 _CHANGES = get_args(ChangeKind)
@@ -67,7 +68,7 @@ def read_sidecar(path: Path) -> Sidecar:
 def _each(content: dict[str, Any], part: str, read: Callable[[Any], Any], problems: list[str]) -> Iterator[Any]:
     entries = content.get(part, [])
     if not isinstance(entries, list):
-        problems.append(f"fleet.json: {part} is not a list and was left out")
+        problems.append(sentence("problem.no_list", part=part))
         return
     bad = 0
     for entry in entries:
@@ -76,7 +77,7 @@ def _each(content: dict[str, Any], part: str, read: Callable[[Any], Any], proble
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
             bad += 1
     if bad:
-        problems.append(f"fleet.json: {bad} of {len(entries)} {part} can not be used and were left out")
+        problems.append(sentence("problem.entries", bad=bad, count=len(entries), part=part))
 
 
 def _server(entry: dict[str, Any]) -> ServerInstance:

@@ -10,8 +10,10 @@ import numpy.typing as npt
 
 from openmanager_core.catalog import METRICS
 from openmanager_core.errors import SourceInvalid
+from openmanager_core.facts import Fact, fact
 from openmanager_core.job import checkpoint
 from openmanager_core.source._grid import Float64, Samples
+from openmanager_core.wording import sentence
 
 MAX_READINGS = 20_000_000
 MAX_SERVERS = 100_000
@@ -59,7 +61,7 @@ class Builder:
     file: str = ""
     _servers: dict[str, int] = field(default_factory=dict)
     _blocks: dict[int, list[tuple[npt.NDArray[np.int32], Float64, Float64]]] = field(default_factory=dict)
-    _reasons: list[str] = field(default_factory=list)
+    _reasons: list[Fact] = field(default_factory=list)
     _unknown: Counter[str] = field(default_factory=Counter)
     _unknown_rows: int = 0
     _broken: int = 0
@@ -92,11 +94,11 @@ class Builder:
         """A number for a metric of the catalogue; -1 for None."""
         return -1 if name is None else _ORDER[name]
 
-    def broken(self, line: int, reason: str) -> None:
+    def broken(self, line: int, why: Fact) -> None:
         """One row that can not be used."""
         self._broken += 1
         if len(self._reasons) < _NAMED:
-            self._reasons.append(f"{self.file} line {line}: {reason}")
+            self._reasons.append(fact("problem.row", file=self.file, line=line, why=why))
 
     def unknown(self, name: str) -> None:
         """One row, or column, of a metric that the catalogue does not have."""
@@ -177,15 +179,15 @@ class Builder:
     def _problems(self, twice: int) -> list[str]:
         found = list(self._notes)
         if self._broken:
-            more = f" and {self._broken - len(self._reasons)} more" if self._broken > len(self._reasons) else ""
-            found.append(f"{self._broken} rows are broken and were left out: {'; '.join(self._reasons)}{more}")
+            more = self._broken - len(self._reasons)
+            found.append(sentence("problem.rows_broken", count=self._broken, rows=tuple(self._reasons), more=more))
         if self._unknown_rows:
-            names = ", ".join(repr(n[:60]) for n, _ in self._unknown.most_common(_NAMED))
-            found.append(f"{self._unknown_rows} rows or columns name a metric the catalogue does not have: {names}")
+            names = tuple(n[:60] for n, _ in self._unknown.most_common(_NAMED))
+            found.append(sentence("problem.unknown_metrics", rows=self._unknown_rows, names=names))
         if self._infinite:
-            found.append(f"{self._infinite} readings are infinite and count as gaps")
+            found.append(sentence("problem.infinite_gaps", count=self._infinite))
         if twice:
-            found.append(f"{twice} readings repeat an instant of the same series; the last of each was kept")
+            found.append(sentence("problem.repeated", count=twice))
         return found
 
 

@@ -20,6 +20,7 @@ from openmanager_core.source._inventory import architecture
 from openmanager_core.source.base import Ranking, SourceStatus
 from openmanager_core.source.screened import read_and_rank, require_span
 from openmanager_core.source.settings import SourceSettings
+from openmanager_core.wording import sentence
 
 _HISTORY_S = 6 * 3600.0
 _FASTEST_S, _SLOWEST_S = 1.0, 2.0
@@ -122,7 +123,8 @@ class HostSource:
             newest = float(self._times[(self._taken - 1) % self._size]) if self._taken else None
         if self._failure:
             return SourceStatus(self.kind, "down", newest, detail=self._failure, problems=self._probe.problems)
-        detail = f"samples this machine every {self._interval_s:g} s, keeps {self._size * self._interval_s / 3600:g} h"
+        hours = self._size * self._interval_s / 3600
+        detail = sentence("origin.host", interval_s=self._interval_s, hours=hours)
         return SourceStatus(self.kind, "ok", newest, detail=detail, problems=self._probe.problems)
 
     async def aclose(self) -> None:
@@ -158,7 +160,7 @@ class HostSource:
                 stop.wait(max(0.0, beat - time.monotonic()))
         except Exception as exc:
             # Nobody waits for this thread: its end must be visible in `status`, not lost on stderr.
-            self._failure = f"sampling ended: {type(exc).__name__}"
+            self._failure = sentence("origin.ended", error=type(exc).__name__)
         finally:
             ready.set()
 

@@ -22,6 +22,7 @@ from openmanager_core.source._store import Builder, Recording
 from openmanager_core.source.base import Ranking, SourceStatus
 from openmanager_core.source.screened import read_and_rank, require_span
 from openmanager_core.source.settings import SourceSettings
+from openmanager_core.wording import sentence
 
 MAX_BYTES = 200_000_000
 MAX_FILES = 10_000
@@ -116,12 +117,11 @@ class RecordedSource:
         except FleetError as exc:
             return SourceStatus(self.kind, "down", None, detail=exc.message)
         many = recording.broken > _BROKEN_RATIO * max(1, recording.rows)
-        files = f"{len(self._files)} file{'s' if len(self._files) > 1 else ''}"
         return SourceStatus(
             self.kind,
             "degraded" if many else "ok",
             recording.last_s,
-            detail=f"{recording.rows} rows of {len(fleet.servers)} servers in {files}",
+            detail=sentence("origin.recorded", rows=recording.rows, servers=len(fleet.servers), files=len(self._files)),
             problems=recording.problems,
         )
 
@@ -213,7 +213,7 @@ def _load(path: Path, files: Sequence[Path]) -> tuple[Recording, Fleet, Sidecar]
                 (read_parquet if file.suffix.lower() == ".parquet" else read_csv)(file, builder)
             except SourceInvalid as exc:
                 failures.append(exc)
-                builder.note(f"left out: {exc.message}")
+                builder.note(sentence("problem.left_out", reason=exc.message))
         if len(failures) == len(files):
             raise failures[0]
         sidecar = read_sidecar(path / SIDECAR) if path.is_dir() else Sidecar()
@@ -228,7 +228,7 @@ def _load(path: Path, files: Sequence[Path]) -> tuple[Recording, Fleet, Sidecar]
         (*sidecar.servers, *others), calls=sidecar.calls, clusters=sidecar.clusters, deployments=()
     )
     if unknown:
-        note = (f"{SIDECAR}: {unknown} calls name a cluster that no server is in",)
+        note = (sentence("problem.calls_nowhere", file=SIDECAR, count=unknown),)
         recording = Recording(
             recording.servers, recording.samples, recording.cadence_s, recording.first_s, recording.last_s,
             recording.rows, recording.broken, recording.problems + note,

@@ -16,6 +16,7 @@ from openmanager_core.panel import Panel, Window
 from openmanager_core.screening import UNUSUAL_SIGMA, screen
 from openmanager_core.source._together import together
 from openmanager_core.source.base import Ranking, Source, Suspect
+from openmanager_core.wording import sentence
 
 _AT_ONCE = 4
 _RECENT_RATIO = 0.1
@@ -63,8 +64,8 @@ async def rankable(source: Source, metrics: Sequence[str], k: int) -> tuple[tupl
             f"no server here has {', '.join(wanted[:5])}",
             hint=f"one of {', '.join(sorted(here)[:8])}" if here else "check that the source has data",
         )
-    missing = [name for name in wanted if name not in here]
-    return found, (f"no server here has {', '.join(missing)}",) if missing else ()
+    missing = tuple(name for name in wanted if name not in here)
+    return found, (sentence("problem.no_server_has", metrics=missing),) if missing else ()
 
 
 def strongest(suspects: list[Suspect], k: int) -> tuple[Suspect, ...]:
@@ -149,7 +150,7 @@ async def read_and_rank(
     return Ranking(
         strongest(suspects, k),
         sum(count for _, count in answers),
-        f"mean of the newest {recent * window.step_s:g} s against median and MAD of the window before",
+        sentence("how.newest_mean", seconds=recent * window.step_s),
         problems,
     )
 

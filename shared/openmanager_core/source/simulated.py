@@ -24,6 +24,7 @@ from openmanager_core.simulator.faults import check
 from openmanager_core.simulator.scenarios import scenario
 from openmanager_core.source.base import Ranking, SourceStatus, Suspect
 from openmanager_core.source.settings import SourceSettings
+from openmanager_core.wording import sentence
 
 _RANK_VALUES = 1_500_000
 _LATELY = 1 / 6
@@ -104,7 +105,7 @@ class SimulatedSource:
         now_s, simulator = self._clock(), self._simulator
         newest_s = float(simulator.ticks(np.array([now_s]))[0]) * simulator.tick_s
         count = len(simulator.fleet().servers)
-        detail = f"{count} simulated servers, seed {simulator.seed}, a value every {simulator.tick_s:g} s"
+        detail = sentence("origin.simulated", servers=count, seed=simulator.seed, tick_s=simulator.tick_s)
         return SourceStatus(self.kind, "ok", newest_s, detail=detail)
 
     async def aclose(self) -> None:
@@ -282,5 +283,5 @@ class SimulatedSource:
                 top = np.argsort(-scores, kind="stable")[:k]
                 best.extend((float(scores[i]), some[has[i]], name) for i in top if scores[i] > 0)
             best = heapq.nsmallest(k, best, key=lambda b: (-b[0], b[1], b[2]))
-        text = f"distance of the mean of the last {recent} instants from the median before, in robust sigmas"
-        return Ranking(tuple(Suspect(h, m, s) for s, h, m in best), screened, text)
+        method = sentence("how.newest_instants", instants=recent)
+        return Ranking(tuple(Suspect(h, m, s) for s, h, m in best), screened, method)

@@ -38,6 +38,10 @@ CAUSES = {
     "slow_dependency": "의존 서비스 지연", "traffic_surge": "트래픽 급증", "bad_deployment": "잘못된 배포", "noisy_neighbour": "이웃 VM 간섭",
     "crash": "프로세스 중단", "crash_restart": "비정상 종료와 재시작", "clock_skew": "시계 어긋남", "errors": "오류 증가",
 }  # fmt: skip
+PATTERNS = {
+    "seasonality": "계절성", "trend": "추세", "leak": "누수", "saturation": "포화", "regime_switch": "상태 전환",
+    "discord": "특이 구간", "recurring_spike": "반복 급증",
+}  # fmt: skip
 CHANGES = {
     "deployment": "배포",
     "restart": "재시작",
@@ -45,7 +49,20 @@ CHANGES = {
     "scaling": "서버 수 조정",
     "commit": "커밋",
 }
-_LEVELS = {"server": "서버", "cluster": "클러스터"}
+FAILURES = {
+    "invalid_request": "요청한 조건으로는 분석할 수 없습니다",
+    "not_found": "말한 이름을 찾을 수 없습니다",
+    "not_allowed": "권한이 없습니다",
+    "conflict": "그사이 내용이 바뀌었습니다",
+    "insufficient_data": "이 구간의 측정값이 부족합니다",
+    "unsupported": "이 소스에서는 지원하지 않습니다",
+    "source_unavailable": "데이터 소스가 응답하지 않습니다",
+    "source_invalid": "데이터 소스의 응답이 올바르지 않습니다",
+    "storage_unavailable": "기록 저장소를 사용할 수 없습니다",
+    "deadline_exceeded": "제한 시간 안에 끝내지 못했습니다",
+}
+"""By the code of the failure; a test compares it with the tree of errors."""
+LEVELS = {"server": "서버", "cluster": "클러스터"}
 _SPANS = (("days", "일"), ("min", "분"), ("h", "시간"), ("s", "초"))
 UNITS = {"ratio": "", "messages": "건", "connections": "개", "bytes/s": "B/s"}
 _LOOSE = "servers without a cluster"
@@ -66,10 +83,14 @@ def _p(word: str, pair: Pair) -> str:
     return with_particle(word, pair)
 
 
-def _unit(f: Facts) -> str:
-    """The unit behind a figure: Latin ones after a space, counters at once."""
-    unit = UNITS.get(str(f["unit"]), str(f["unit"]))
+def unit_behind(name: str) -> str:
+    """A unit as it stands behind a figure: Latin ones after a space, counters at once."""
+    unit = UNITS.get(name, name)
     return f" {unit}" if unit and unit.isascii() else unit
+
+
+def _unit(f: Facts) -> str:
+    return unit_behind(str(f["unit"]))
 
 
 def _since(f: Facts) -> str:
@@ -167,7 +188,7 @@ def _incident(f: Facts) -> str:
 
 def _cause(f: Facts) -> str:
     what = CAUSES.get(f["kind"], ident(f["kind"])) + (f"({metric(f['metric'])})" if f["metric"] else "")
-    return f"{_LEVELS[f['level']]} {ident(f['node'])}: {what}, 신뢰도 {f['confidence']:.2f}"
+    return f"{LEVELS[f['level']]} {ident(f['node'])}: {what}, 신뢰도 {f['confidence']:.2f}"
 
 
 def _changed(f: Facts) -> str:

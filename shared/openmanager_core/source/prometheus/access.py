@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from openmanager_core.errors import ConfigError
 from openmanager_core.source.settings import SourceSettings
+from openmanager_core.wording import sentence
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -61,13 +62,11 @@ class Access:
         if settings.ca_file and not Path(settings.ca_file).expanduser().is_file():
             raise ConfigError(f"source.ca_file {settings.ca_file!r} is no file")
         loopback = host in _LOOPBACK
-        problems = []
+        problems: list[str] = []
         if "Authorization" in headers and base.startswith("http:") and not loopback:
-            problems.append("credentials travel unencrypted: use https")
+            problems.append(sentence("problem.unencrypted"))
         if base.startswith("https:") and not settings.tls_verify:
-            problems.append(
-                "the engine's certificate is not verified: set source.ca_file instead of tls_verify = false"
-            )
+            problems.append(sentence("problem.unverified"))
         access = cls(
             base, shown, settings.timeout_s, headers, settings.tls_verify,
             settings.ca_file and str(Path(settings.ca_file).expanduser()), loopback, tuple(problems),

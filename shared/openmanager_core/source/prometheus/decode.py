@@ -12,6 +12,7 @@ import orjson
 
 from openmanager_core.errors import SourceInvalid
 from openmanager_core.job import checkpoint
+from openmanager_core.wording import sentence
 
 Float64 = npt.NDArray[np.float64]
 _VALUES = b'"values":[['
@@ -55,9 +56,13 @@ def envelope(body: bytes, name: str) -> Answer:
         why = f": {str(said)[:200]!r}" if said else ""
         raise SourceInvalid(f"{name} did not answer with success and data{why}", hint="is that a Prometheus API?")
     warnings = answer.get("warnings") or []
-    kept = tuple(str(w)[:300] for w in warnings[:20]) if isinstance(warnings, list) else ()
+    kept = (
+        tuple(sentence("problem.engine_warns", text=str(w)[:300]) for w in warnings[:20])
+        if isinstance(warnings, list)
+        else ()
+    )
     if answer.get("isPartial") is True:
-        kept = (*kept, "the engine says that its answer is partial")
+        kept = (*kept, sentence("problem.partial"))
     return Answer(answer["data"], kept)
 
 

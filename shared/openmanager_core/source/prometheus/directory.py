@@ -12,11 +12,13 @@ import numpy as np
 
 from openmanager_core.catalog import METRICS
 from openmanager_core.errors import SourceInvalid
+from openmanager_core.facts import Fact, as_written, fact
 from openmanager_core.resilience import Clock
 from openmanager_core.source.prometheus import mapping
 from openmanager_core.source.prometheus.engine import Engine
 from openmanager_core.source.prometheus.mapping import Candidate
 from openmanager_core.source.prometheus.promql import differs, duration, equals, one_of, selector
+from openmanager_core.wording import sentence
 
 T = TypeVar("T")
 
@@ -120,11 +122,10 @@ class Directory:
         try:
             rows = await self._engine.query(candidate.template.expand([], 4 * USUAL_INTERVAL_S), time.time())
         except SourceInvalid as exc:
-            self._engine.note(f"source.mapping.{candidate.metric}: {exc.message}")
+            self._note(candidate, as_written(exc.message))
             return {}
         if candidate.template.name and await self._engine.kind_of(candidate.template.name) == "counter":
-            text = f"{candidate.template.name} is a counter: say rate({candidate.template.name}{{$selector}}[$range])"
-            self._engine.note(f"source.mapping.{candidate.metric}: {text}")
+            self._note(candidate, fact("problem.counter", name=candidate.template.name))
         found: dict[str, dict[str, None]] = {}
         nameless = 0
         for labels, _ in rows:
@@ -134,9 +135,11 @@ class Directory:
                 continue
             found.setdefault(who[0], {})[who[1]] = None
         if nameless:
-            text = f"{nameless} series have none of the labels {', '.join(IDENTITY)} and were left out"
-            self._engine.note(f"source.mapping.{candidate.metric}: {text}")
+            self._note(candidate, fact("problem.nameless", count=nameless, labels=tuple(IDENTITY)))
         return {label: sorted(hosts) for label, hosts in found.items()}
+
+    def _note(self, candidate: Candidate, why: Fact) -> None:
+        self._engine.note(sentence("problem.mapping", metric=candidate.metric, why=why))
 
     async def interval_s(self, group: Group) -> float:
         """Seconds between two samples of these servers: the median of one server's newest ten minutes."""

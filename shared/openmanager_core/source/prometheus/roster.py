@@ -17,6 +17,7 @@ from openmanager_core.source.prometheus.directory import HORIZON_S, Directory, i
 from openmanager_core.source.prometheus.engine import Engine, Vector
 from openmanager_core.source.prometheus.history import deployments
 from openmanager_core.source.prometheus.promql import selector
+from openmanager_core.wording import sentence
 
 Labels = Mapping[str, str]
 
@@ -54,7 +55,7 @@ async def inventory(engine: Engine, directory: Directory) -> Fleet:
         _assembled, (*remembered, *current), hosts, sizes, calls, await deployments(engine, directory, now)
     )
     if unknown:
-        engine.note(f"{unknown} calls name a cluster that no server is in, and were left out")
+        engine.note(sentence("problem.calls_nowhere", file="", count=unknown))
     return fleet
 
 

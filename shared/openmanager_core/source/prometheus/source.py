@@ -29,6 +29,7 @@ from openmanager_core.source.prometheus.ranking import DRIFTING, Screen
 from openmanager_core.source.prometheus.transport import Transport
 from openmanager_core.source.screened import Progress, rankable, recent_instants, require_span, strongest
 from openmanager_core.source.settings import SourceSettings
+from openmanager_core.wording import sentence
 
 STALE_S = 60.0
 _POINTS = 10_000
@@ -147,7 +148,7 @@ class PrometheusSource:
         return Ranking(
             strongest(suspects, k),
             sum(count for _, count in answers),
-            "inside the engine: recent mean against mean and standard deviation of the window's older half, and slope",
+            sentence("how.in_engine"),
             problems,
         )
 
@@ -189,8 +190,6 @@ class PrometheusSource:
             metrics = await self.metrics()
         except FleetError as exc:
             return SourceStatus(self.kind, "down", None, self._breaker.state, exc.message, problems)
-        known = f"engine {version} " if version else "engine "
-        detail = f"{known}at {self._transport.access.shown}, {len(metrics)} metrics of the catalogue"
         # A profile's own rows are expressions, whose samples have the time of the question.
         fresh = bool(metrics) if newest is None else time.time() - newest < _OLD_S
         return SourceStatus(
@@ -198,7 +197,13 @@ class PrometheusSource:
             "ok" if fresh else "degraded",
             newest,
             self._breaker.state,
-            detail if fresh else f"{detail}; no sample in the last {_OLD_S / 60:.0f} minutes",
+            sentence(
+                "origin.engine",
+                version=version,
+                shown=self._transport.access.shown,
+                metrics=len(metrics),
+                silent_min=0 if fresh else _OLD_S / 60,
+            ),
             problems + self._engine.problems,
         )
 
