@@ -16,8 +16,6 @@ from openmanager_core import catalog
 from openmanager_core.errors import FleetError, InvalidRequest, StorageUnavailable, Unsupported
 from openmanager_core.fleet import COMMITTED_BEFORE_S, Change, Fleet
 from openmanager_core.job import checkpoint, offload
-from openmanager_core.knowledge.folder import Folder
-from openmanager_core.operations_log import OperationsLog
 from openmanager_core.source import SourceSettings, open_source
 from openmanager_core.wording import sentence
 from openmanager_kit.flights import Flights
@@ -26,6 +24,8 @@ from openmanager_local.words import failure_note
 
 if TYPE_CHECKING:
     from openmanager_core.findings import Finding
+    from openmanager_core.knowledge.folder import Folder
+    from openmanager_core.operations_log import OperationsLog
     from openmanager_core.panel import Panel, Window
     from openmanager_core.source.base import Source, SourceStatus
     from openmanager_core.source.simulated import SimulatedSource
@@ -104,8 +104,16 @@ class Analyst:
         self._opener = opener
         self._home = home
         self._shared = shared
-        self.runbooks = Folder(Path(runbooks).expanduser(), home or Path()) if runbooks and home is not None else None
-        self._log = OperationsLog(Path(changes).expanduser()) if changes else None
+        self.runbooks: Folder | None = None
+        self._log: OperationsLog | None = None
+        if runbooks and home is not None:
+            from openmanager_core.knowledge.folder import Folder
+
+            self.runbooks = Folder(Path(runbooks).expanduser(), home)
+        if changes:
+            from openmanager_core.operations_log import OperationsLog
+
+            self._log = OperationsLog(Path(changes).expanduser())
         self._source: Source | None = None
         self._ledger: Ledger | None = None
         self._ledger_problem = "" if home else sentence("problem.no_home")

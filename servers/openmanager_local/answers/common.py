@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr, SkipValidation
 
-from openmanager_core.analysis.recommend_words import told_in
 from openmanager_core.catalog import BY_NAME
 from openmanager_core.findings import CORRELATION, Cause, Finding, Recommendation
 from openmanager_core.text import ident, visible
 from openmanager_core.timespan import iso
-from openmanager_core.wording import Language, ko, said
+from openmanager_core.wording import Language, said
 
 Lines = Annotated[list[str], SkipValidation]
 """Sentences of our own making: as they are, they still know what they say (`openmanager_core.facts.Sentence`)."""
@@ -182,12 +182,14 @@ def action_row(item: Recommendation) -> ActionRow:
         risk=item.risk,
         verify=item.verify,
         finding_ids=list(item.finding_ids[:10]),
-    ).telling(
-        action=lambda language: told_in(item, language).action,
-        reason=lambda language: told_in(item, language).reason,
-        expected_effect=lambda language: told_in(item, language).expected_effect,
-        verify=lambda language: told_in(item, language).verify,
-    )
+    ).telling(**{name: partial(_of_action, item, name) for name in ("action", "reason", "expected_effect", "verify")})
+
+
+def _of_action(item: Recommendation, name: str, language: Language) -> str:
+    from openmanager_core.analysis.recommend_words import told_in  # it brings the runbooks
+
+    told: str = getattr(told_in(item, language), name)
+    return told
 
 
 def short(value: float | None, digits: int = 4) -> float | None:
@@ -211,6 +213,8 @@ def amount(value: float | None, metric: str, language: Language = "en") -> str:
         step = min(len(prefixes) - 1, max(0, math.floor(math.log10(size) / 3))) if size >= 1 else 0
         return f"{value / 1000**step:.3g} {prefixes[step]}B{unit.removeprefix('bytes')}"
     if language == "ko" and unit in ("messages", "connections"):
+        from openmanager_core.wording import ko
+
         return f"{value:.4g}{ko.UNITS[unit]}"
     return f"{value:.4g} {unit}".rstrip()
 
