@@ -7,14 +7,16 @@ is made for. Whoever gives the same answer to somebody else writes in its place 
 from __future__ import annotations
 
 import re
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mcp_types import CallToolResult, TextContent
 
-from openmanager_core.facts import Fact, fact
-from openmanager_core.wording import Language, said
 from openmanager_kit.plain import PlainResult
 from openmanager_kit.sharing import Standing
+
+if TYPE_CHECKING:
+    from openmanager_core.facts import Fact
+    from openmanager_core.wording import Language
 
 R = TypeVar("R")
 
@@ -30,12 +32,12 @@ _LINE = re.compile(rf"^- ({'|'.join(map(re.escape, _LANGUAGES))})$", re.MULTILIN
 
 def as_kept(now: Standing) -> Fact:
     """The line for an answer that was kept."""
-    return fact("cache.kept", age_s=now.age_s, left_s=now.left_s)
+    return _fact("cache.kept", age_s=now.age_s, left_s=now.left_s)
 
 
 def as_standing_in(age_s: float) -> Fact:
     """The line for an answer that is given while the next one is made."""
-    return fact("cache.standing_in", age_s=age_s)
+    return _fact("cache.standing_in", age_s=age_s)
 
 
 def as_given(before: Standing, after: Standing) -> Fact:
@@ -43,12 +45,12 @@ def as_given(before: Standing, after: Standing) -> Fact:
     if before.what == "kept":
         return as_kept(before)
     left_s = after.left_s if after.what == "kept" else None
-    return fact("cache.made", together=before.what != "none", left_s=left_s)
+    return _fact("cache.made", together=before.what != "none", left_s=left_s)
 
 
 def last_good(age_s: float, reason: str) -> Fact:
     """The line for an answer from before the source went away: its other lines are as old as it is."""
-    return fact("cache.last_good", age_s=age_s, reason=reason)
+    return _fact("cache.last_good", age_s=age_s, reason=reason)
 
 
 def told(result: R, line: Fact) -> R | CallToolResult:
@@ -62,7 +64,7 @@ def told(result: R, line: Fact) -> R | CallToolResult:
             return result
         structured = {**structured, TRAIL: [_instead(text, line) for text in trail]}
     content = [
-        block.model_copy(update={"text": _LINE.sub(lambda found: f"- {said(line, _LANGUAGES[found[1]])}", block.text)})
+        block.model_copy(update={"text": _LINE.sub(lambda found: f"- {_instead(found[1], line)}", block.text)})
         if isinstance(block, TextContent)
         else block
         for block in result.content
@@ -71,5 +73,16 @@ def told(result: R, line: Fact) -> R | CallToolResult:
 
 
 def _instead(text: Any, line: Fact) -> Any:
+    """The line in the language of `MADE`; anything else as it is."""
     language = _LANGUAGES.get(text) if isinstance(text, str) else None
-    return text if language is None else said(line, language)
+    if language is None:
+        return text
+    from openmanager_core.wording import said
+
+    return said(line, language)
+
+
+def _fact(code: str, **values: Any) -> Fact:
+    from openmanager_core.facts import fact  # most servers share nothing, and have no use for it
+
+    return fact(code, **values)

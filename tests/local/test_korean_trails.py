@@ -15,7 +15,7 @@ from typing import get_args
 import numpy as np
 import pytest
 from asked import ASKED
-from fleet_client import AT_S
+from fleet_client import AT_S, fleet_client, text_of
 
 from openmanager_core.errors import SourceUnavailable
 from openmanager_core.facts import Fact, Sentence, fact
@@ -114,6 +114,15 @@ async def test_words_from_outside_stand_in_a_korean_note_as_they_came(tmp_path: 
         assert "상태 폴더가 설정되지 않아" in notes
         lost = await ask_fleet(analyst, "장애 이력 조회")
         assert "기록 저장소를 사용할 수 없습니다" in lost.answer[0] and HANGUL.search(lost.problems[0])
+
+
+async def test_the_line_about_the_cache_is_korean_and_true_of_an_answer_that_is_not_kept() -> None:
+    async with fleet_client(INCIDENT) as client:
+        for _ in range(2):
+            result = await client.call_tool("ask_fleet", {"question": "왜 느려?", "explain": True})
+            assert result.structured_content is not None and result.structured_content["trail"][-1] == MADE_IN["ko"]
+            text = text_of(result)
+            assert f"\n- {MADE_IN['ko']}" in text and text.count("캐시: ") == 1 and "cache: " not in text
 
 
 def figures(line: str) -> list[str]:
