@@ -42,22 +42,21 @@ async def sequentialthinking(
     Revise an earlier thought, or branch from one to try an alternative; form a hypothesis, check it against the
     steps, and go on until it holds. Send the chainId of the answer with the next thought.
     """
-    step = checked(
+    step = _step(
         thought,
-        number=thoughtNumber,
-        total=totalThoughts,
-        more=nextThoughtNeeded,
-        revision=isRevision,
-        revises=revisesThought,
-        branch_from=branchFromThought,
-        branch=branchId,
-        needs_more=needsMoreThoughts,
+        nextThoughtNeeded,
+        thoughtNumber,
+        totalThoughts,
+        isRevision,
+        revisesThought,
+        branchFromThought,
+        branchId,
+        needsMoreThoughts,
     )
     return _answer(step, await _store(visit, chainId, step))
 
 
-def _think_at_once(
-    visit: Visit,
+def _step(
     thought: str,
     nextThoughtNeeded: bool,  # noqa: N803
     thoughtNumber: int,  # noqa: N803
@@ -67,10 +66,9 @@ def _think_at_once(
     branchFromThought: int,  # noqa: N803
     branchId: str,  # noqa: N803
     needsMoreThoughts: bool,  # noqa: N803
-    chainId: str,  # noqa: N803
-) -> Ready | None:
-    """Do what `sequentialthinking` does if the file can be written now; otherwise nothing."""
-    step = checked(
+) -> Thought:
+    """Make the thought of a call, whose arguments have their names on the wire."""
+    return checked(
         thought,
         number=thoughtNumber,
         total=totalThoughts,
@@ -81,6 +79,11 @@ def _think_at_once(
         branch=branchId,
         needs_more=needsMoreThoughts,
     )
+
+
+def _think_at_once(visit: Visit, chainId: str, **given: Any) -> Ready | None:  # noqa: N803
+    """Do what `sequentialthinking` does if the file can be written now; otherwise nothing."""
+    step = _step(**given)
     try:
         stored = visit.desk.store.write_at_once(_work(visit, _handle(visit, chainId), chainId, step))
     except Concluded:
