@@ -1,8 +1,8 @@
 """The sequential-thinking server beside the npm reference: thoughts a second, ours safe from kill -9, theirs in memory.
 
-Run: ``python benchmarks/thinking.py [--thoughts 500] [--rounds 7] [--in-flight 8] [--peer COMMAND] [--modern]``. Both
-over standard input and output with the same client, blocks in turn; beside them a bare server on the SDK that keeps
-nothing, and the disk's own speed. Prints thoughts a second and ratios; asserts only that every thought that was
+Run: ``python benchmarks/thinking.py [--thoughts 500] [--rounds 7] [--in-flight 8] [--chars N] [--branching]
+[--peer COMMAND] [--modern]``. Both over standard input and output with the same client, blocks in turn; beside them a
+bare server on the SDK that keeps nothing, and the disk's own speed. Prints thoughts a second and ratios; asserts only that every thought that was
 acknowledged is there after kill -9. The target for the ratio is 1.
 """
 
@@ -46,24 +46,29 @@ TEXT = (
 OURS, PEER, SDK = "ours", "reference", "bare SDK"
 
 
-def thought(number: int, total: int) -> Mapping[str, object]:
-    """The arguments of one thought."""
+def thought(number: int, total: int, chars: int = 0, *, branching: bool = False) -> Mapping[str, object]:
+    """The arguments of one thought of about `chars` characters; with `branching` it begins a branch of its own."""
+    text = TEXT.format(number)
+    begins = {"branchFromThought": 1, "branchId": f"b{number}"} if branching and number > 1 else {}
     return {
-        "thought": TEXT.format(number),
+        "thought": text * max(1, chars // len(text)),
         "thoughtNumber": number,
         "totalThoughts": total,
         "nextThoughtNeeded": True,
+        **begins,
     }
 
 
-def block(server: Server, count: int, in_flight: int) -> tuple[float, float]:
+def block(
+    server: Server, count: int, in_flight: int, chars: int = 0, *, branching: bool = False
+) -> tuple[float, float]:
     """Think so many thoughts, so many at once: seconds of the wall and of the processor."""
     before_s, begun_s = server.cpu_s(), time.perf_counter()
     sent = done = 0
     while done < count:
         while sent < count and sent - done < in_flight:
             sent += 1
-            server.send_call("sequentialthinking", thought(sent, count))
+            server.send_call("sequentialthinking", thought(sent, count, chars, branching=branching))
         _, line, _ = server.receive()
         text_of(line)  # no failure
         done += 1
@@ -95,9 +100,11 @@ def compare(commands: Mapping[str, Sequence[str]], args: argparse.Namespace, hom
             walls: dict[str, list[float]] = {name: [] for name in servers}
             cpus: dict[str, list[float]] = {name: [] for name in servers}
             for server in servers.values():
-                block(server, args.thoughts, in_flight)  # what is paid once is paid
+                block(
+                    server, args.thoughts, in_flight, args.chars, branching=args.branching
+                )  # what is paid once is paid
             for name in in_turn(list(servers), args.rounds):
-                wall_s, cpu_s = block(servers[name], args.thoughts, in_flight)
+                wall_s, cpu_s = block(servers[name], args.thoughts, in_flight, args.chars, branching=args.branching)
                 walls[name].append(wall_s / args.thoughts)
                 cpus[name].append(cpu_s / args.thoughts)
         label = "one after another" if in_flight == 1 else f"{in_flight} in flight"
@@ -140,6 +147,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--thoughts", type=int, default=500, help="in one block")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--in-flight", type=int, default=8)
+    parser.add_argument("--chars", type=int, default=0, help="of each thought, about (default: 110)")
+    parser.add_argument("--branching", action="store_true", help="each thought begins a branch")
     parser.add_argument("--kills", type=int, default=5)
     parser.add_argument("--peer", help="the peer's command")
     parser.add_argument("--modern", action="store_true", help="speak 2026-07-28 with our server")

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     import sqlite3
 
 TITLE_CHARS = 120
-_MOST_BEHIND, _MOST_LONG_BEHIND = 3_000, 500
-"""Thoughts that the search index may not know yet before a call has to wait for it; fewer once one is long."""
+_MOST_BEHIND, _MOST_LONG_BEHIND = 50_000, 10_000
+"""Thoughts that the search index may not know yet before calls have to help it; fewer once one is long. A search looks
+through 20,000 of 2 kB in a tenth of a second."""
 _LONG_CHARS = 1_000
 _LINE = "SELECT rank, thoughts, last_seq, last_number FROM branches WHERE chain = ? AND name = ?"
 

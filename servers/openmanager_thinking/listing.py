@@ -12,9 +12,9 @@ from openmanager_core.timespan import iso
 from openmanager_kit import cursors
 from openmanager_kit.answers import MAX_CHARS, Answer
 from openmanager_thinking.desk import TheVisit
-from openmanager_thinking.lookups import Hit, chains_of, need_chain, search, words_of
+from openmanager_thinking.lookups import chains_of, need_chain
 from openmanager_thinking.parameters import Cursor, Limit, MaxChars
-from openmanager_thinking.upkeep import behind, index
+from openmanager_thinking.searching import Hit, search, words_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -152,9 +152,6 @@ async def search_thoughts(
         return search(db, owner, words, chain, before, limit + 1)
 
     store = visit.desk.store
-    if await store.read(behind):
-        while await store.write(index):
-            pass  # piece by piece, so that no thought waits for all of it
     found = await store.read(find)
     rows = [
         HitRow(

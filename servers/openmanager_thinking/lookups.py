@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from openmanager_core.errors import InvalidRequest, NotFound
+from openmanager_core.errors import NotFound
 from openmanager_core.text import quoted
 from openmanager_thinking.thought import MAIN
 
@@ -24,9 +23,6 @@ _CHAIN = (
     "conclusions, open"
 )
 _CHAIN_AND_TOTALS = f"SELECT chains, t.bytes, indexed, {_CHAIN} FROM totals t LEFT JOIN chains c ON c.handle = ?"  # noqa: S608
-_SHORTEST_INDEXED, _LONGEST_INDEXED = 3, 32
-_MOST_WORDS = 20
-_WORDS = re.compile(r'"([^"]+)"|(\S+)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,69 +230,6 @@ def conclusion_of(db: sqlite3.Connection, chain: Chain) -> Conclusion | None:
         (chain.id,),
     ).fetchone()
     return None if row is None else Conclusion(row[0], row[1], row[2], json.loads(row[3]))
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A thought that holds what was searched for."""
-
-    id: int
-    handle: str
-    title: str
-    branch: str
-    number: int
-    text: str
-    at_s: float
-
-
-def words_of(query: str) -> list[str]:
-    """Take a query apart: words, and phrases in double quotes.
-
-    Raises
-    ------
-    InvalidRequest
-        If nothing remains, or too much.
-    """
-    words = [phrase or word for phrase, word in _WORDS.findall(query.replace("\0", " "))]
-    if not words or len(words) > _MOST_WORDS:
-        raise InvalidRequest(f"query must have from 1 to {_MOST_WORDS} words, got {len(words)}")
-    return words
-
-
-def search(
-    db: sqlite3.Connection, owner: str, words: Sequence[str], chain: Chain | None, before_id: int, limit: int
-) -> list[Hit]:
-    """Find the thoughts that hold every word, the newest first.
-
-    The index knows runs of three characters. Shorter words, as many Korean ones are, are looked for in the texts
-    that the longer ones leave, or in all of them; and so is the whole of a word of which the index is asked for the
-    beginning, because a long run of runs can keep it busy for seconds.
-    """
-    indexed = [word for word in words if len(word) >= _SHORTEST_INDEXED]
-    source, which, given = "thoughts t", [], []
-    if indexed:
-        source = "thoughts_text f JOIN thoughts t ON t.id = f.rowid"
-        which.append("thoughts_text MATCH ?")
-        given.append(" AND ".join('"' + word[:_LONGEST_INDEXED].replace('"', '""') + '"' for word in indexed))
-    key = "f.rowid" if indexed else "t.id"
-    for word in words:
-        if not _SHORTEST_INDEXED <= len(word) <= _LONGEST_INDEXED:
-            which.append("t.text LIKE ? ESCAPE '\\'")
-            given.append("%" + re.sub(r"([\\%_])", r"\\\1", word) + "%")
-    bounds: list[Any] = []
-    if before_id:
-        which.append(f"{key} < ?")
-        bounds.append(before_id)
-    which.append("c.id = ?" if chain is not None else "c.owner = ?")
-    bounds.append(chain.id if chain is not None else owner)
-    rows = db.execute(
-        "SELECT t.id, c.handle, c.title, coalesce(b.name, ''), t.number, t.text, t.at_s "  # noqa: S608
-        f"FROM {source} JOIN chains c ON c.id = t.chain "
-        "LEFT JOIN branches b ON b.chain = t.chain AND b.rank = t.branch "
-        f"WHERE {' AND '.join(which)} ORDER BY {key} DESC LIMIT ?",
-        (*given, *bounds, limit),
-    )
-    return [Hit(*row) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)

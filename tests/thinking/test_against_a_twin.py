@@ -14,8 +14,9 @@ from openmanager_core.errors import FleetError
 from openmanager_thinking.chains import append, conclude, delete
 from openmanager_thinking.database import nothing
 from openmanager_thinking.limits import Section
-from openmanager_thinking.lookups import lines_of, need_chain, search, thoughts_of
+from openmanager_thinking.lookups import lines_of, need_chain, thoughts_of
 from openmanager_thinking.rendering import as_json, as_markdown, entry_of, page_of, placed
+from openmanager_thinking.searching import search
 from openmanager_thinking.thought import checked
 from openmanager_thinking.upkeep import index, tidy
 
@@ -106,11 +107,14 @@ def test_every_sequence_is_taken_and_refused_alike(moves: list[Any]) -> None:
         (line,) = lines_of(db, chain, [rank], 100)
         on_line = [one for one in twin.thoughts if one["line"] == name]
         assert (line.thoughts, line.first, line.last) == (len(on_line), on_line[0]["text"], on_line[-1]["text"])
-    while index(db):
-        pass
-    for word in ("느리", "느리다", "cache", 'a "quote"', "%", "_", "\\"):
-        found = {hit.id for hit in search(db, "me", [word], None, 0, 1000)}
-        assert found == {place + 1 for place, one in enumerate(twin.thoughts) if word in one["text"]}
+    further = True
+    while further:  # as much as the index knows of them by now, then ever more
+        for word in ("느리", "느리다", "cache", 'a "quote"', "%", "_", "\\"):
+            found = [hit.id for hit in search(db, "me", [word], None, 0, 1000)]
+            holding = [place + 1 for place, one in enumerate(twin.thoughts) if word in one["text"]]
+            assert found == holding[::-1]
+            assert [hit.id for hit in search(db, "me", [word], chain, 3, 1)] == [n for n in holding if n < 3][-1:]
+        further = index(db)
     delete(db, "me", "chain")
     assert search(db, "me", ["cache"], None, 0, 10) == []
     while tidy(db):
@@ -160,3 +164,23 @@ def _kept(
     entries = {one.seq: entry_of(one) for one in thoughts_of(db, chain, 1, None)}
     written = {str(write(entries[seq], start, end)): (seq, start, end) for seq, start, end in seen}
     return [written[part] for part in parts]
+
+
+@given(
+    st.lists(st.text("aAbBéÉжЖ가나 ", min_size=3, max_size=12), min_size=1, max_size=12),
+    st.text("aAbBéÉжЖ가나", min_size=3, max_size=5),
+    st.integers(0, 12),
+    st.integers(1, 4),
+)
+def test_a_search_finds_the_same_whatever_the_index_knows(texts: list[str], word: str, known: int, limit: int) -> None:
+    db = nothing()
+    for number, text in enumerate(texts, 1):
+        add(db, {"thought": text, "thoughtNumber": number, "totalThoughts": 1, "nextThoughtNeeded": True})
+        if number == known:
+            while index(db):
+                pass
+    before = [hit.id for hit in search(db, "me", [word], None, 0, limit)]
+    assert before == [n for n, text in enumerate(texts, 1) if word.lower() in text.lower()][::-1][:limit]
+    while index(db):
+        pass
+    assert [hit.id for hit in search(db, "me", [word], None, 0, limit)] == before
