@@ -2,8 +2,8 @@
 
 Run: ``python benchmarks/thinking.py [--thoughts 500] [--rounds 7] [--in-flight 8] [--chars N] [--branching]
 [--peer COMMAND] [--modern]``. Both over standard input and output with the same client, blocks in turn; beside them a
-bare server on the SDK that keeps nothing, and the disk's own speed. Prints thoughts a second and ratios; asserts only that every thought that was
-acknowledged is there after kill -9. The target for the ratio is 1.
+bare server on the SDK that keeps nothing, and the disk's own speed. Prints thoughts a second and ratios; asserts only
+that every thought that was acknowledged is there after kill -9. The target for the ratio is 1.
 """
 
 from __future__ import annotations
