@@ -32,6 +32,12 @@ _USUAL_METRIC = {
     "patterns": "cpu_busy_ratio", "correlation": "latency_p95_s", "forecast": "disk_used_ratio", "query": "cpu_busy_ratio",
 }  # fmt: skip
 _LOADS = ("load_per_core_ratio", "requests_per_s")
+_SORTS = {
+    "disk_used_ratio": "room", "memory_used_ratio": "room", "latency_p50_s": "speed", "latency_p95_s": "speed",
+    "latency_p99_s": "speed", "errors_per_s": "errors", "requests_per_s": "traffic", "queue_depth_messages": "backlog",
+    "cpu_busy_ratio": "work", "load_per_core_ratio": "work",
+}  # fmt: skip
+"""What sort of metric it is: room runs out, traffic has hours, errors have causes."""
 _DAY_S = 86_400.0
 _SURE = 0.8
 """From here on a reading is taken without naming the next best one."""
@@ -218,7 +224,10 @@ def _traits(where: Places, when: Times, what: Measures, seen: Seen, spelt: str) 
         "lost": seen.lost, "count": what.count is not None,
         "away": not about_servers(" ".join(spelt.split()), seen),
     }  # fmt: skip
-    return traits("".join(letters), [name for name, said in flags.items() if said])
+    sorts = dict.fromkeys(_SORTS.get(name, "other") for name in what.metrics)
+    if any(name in when.text for name in what.metrics):  # typed as in the catalogue
+        sorts["literal"] = None
+    return traits("".join(letters), [*(name for name, said in flags.items() if said), *sorts])
 
 
 def _seen(where: Places, when: Times, what: Measures) -> Seen:

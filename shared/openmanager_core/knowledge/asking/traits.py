@@ -10,7 +10,7 @@ from itertools import combinations, pairwise
 from openmanager_core.knowledge.asking.ideas import ideas
 
 WEIGHTS = {"idea": 1.5, "pair": 1.8, "order": 0.5, "word": 1.5, "syllables": 1.0, "length": 0.3}
-"""How much each kind of trait counts; each kind has the length 1 before it is weighed, however many traits it has."""
+"""How much each kind of trait counts; rare ones more, and each kind has the length 1 before it is weighed."""
 _ENDINGS = ("ing", "ies", "ed", "es", "ly", "s")
 _SYLLABLES = 3
 _WORD = re.compile(r"[\w¤@']+|[?!]")

@@ -1,8 +1,8 @@
 """What trained weights say a question asks for, how sure such a vote is, and which words of the question moved it.
 
 ``votes.bin`` is written by ``tools/train_asking.py``: a line of JSON (the intents, their biases, the scale of the weights and
-the two numbers of `confidence`), the CRC-32 of each trait as little-endian 32-bit numbers in rising order, then one signed
-byte for each trait and intent.
+the two numbers of `confidence`), the CRC-32 of each trait as little-endian 32-bit numbers in rising order, a byte for each
+trait that tells how rare it is, then one signed byte for each trait and intent.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ class _Trained:
     scale: float
     sure: tuple[float, float]
     keys: array[int]
+    rarities: bytes
     weights: array[int]
 
 
@@ -51,17 +52,20 @@ def votes(of: Traits) -> Votes:
     moved = []
     many = len(trained.intents)
     for kind, names in of.kinds.items():
-        each = WEIGHTS[kind] / math.sqrt(len(names)) if names else 0.0
-        for name in names:
-            wanted = key(kind, name)
-            at = bisect_left(trained.keys, wanted)
-            if at == len(trained.keys) or trained.keys[at] != wanted:
-                continue
-            added = tuple(w * trained.scale * each for w in trained.weights[at * many : (at + 1) * many])
+        known = [(name, at) for name in names if (at := _place(trained.keys, key(kind, name))) >= 0]
+        length = math.sqrt(sum(trained.rarities[at] ** 2 for _, at in known))
+        for name, at in known:
+            each = WEIGHTS[kind] * trained.scale * trained.rarities[at] / length
+            added = tuple(w * each for w in trained.weights[at * many : (at + 1) * many])
             moved.append((kind, name, added))
             for i, value in enumerate(added):
                 scores[i] += value
     return Votes(dict(zip(trained.intents, scores, strict=True)), tuple(moved))
+
+
+def _place(keys: array[int], wanted: int) -> int:
+    at = bisect_left(keys, wanted)
+    return at if at < len(keys) and keys[at] == wanted else -1
 
 
 def confidence(lead: float) -> float:
@@ -105,6 +109,14 @@ def _trained() -> _Trained:
     if sys.byteorder == "big":
         keys.byteswap()
     weights = array("b")
-    weights.frombytes(body[told["traits"] * 4 :])
+    weights.frombytes(body[told["traits"] * 5 :])
     slope, offset = told["sure"]
-    return _Trained(tuple(told["intents"]), tuple(told["biases"]), told["scale"], (slope, offset), keys, weights)
+    return _Trained(
+        tuple(told["intents"]),
+        tuple(told["biases"]),
+        told["scale"],
+        (slope, offset),
+        keys,
+        body[told["traits"] * 4 : told["traits"] * 5],
+        weights,
+    )
