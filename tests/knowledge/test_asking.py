@@ -42,14 +42,14 @@ def test_questions_that_were_tuned_on_stay_understood(language, intent, entities
     assert found.entities >= entities, found.errors
 
 
-@pytest.mark.parametrize(("language", "least"), [("en", 0.94), ("ko", 0.95)])
+@pytest.mark.parametrize(("language", "least"), [("en", 0.94), ("ko", 0.96)])
 def test_questions_that_nothing_was_tuned_on_do_not_get_worse(language, least) -> None:
     # the errors are not shown: whoever saw them would tune on them
     found = accuracy_ask.measure([q for q in EVERY if q.kept_aside and q.language == language], FLEET)
     n, intent, entities = found.n, found.intent, found.entities
-    assert n >= 200
+    assert n >= 300
     assert intent >= least
-    assert entities >= 0.96
+    assert entities >= 0.97
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_the_data_has_what_it_promises() -> None:
 
 def test_no_question_is_both_kept_aside_and_learnt_from() -> None:
     aside = {" ".join(q.text.casefold().split()) for q in EVERY if q.kept_aside}
-    assert len(aside) > 400
+    assert len(aside) > 600
     assert not aside & {" ".join(q.text.casefold().split()) for q in TUNED}
 
 
