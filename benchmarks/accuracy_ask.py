@@ -48,10 +48,10 @@ class Question:
 
 BATCHES = (
     "en", "ko", "hard", "late", "fresh", "more", "registers", "broad", "apart", "trades", "desks", "voices", "wide",
-    "plain", "daily", "callers", "strangers", "tellers",
+    "plain", "daily", "idioms", "strangers", "callers", "tellers", "hallway",
 )  # fmt: skip
 """The fresh one was written and labelled before its author had read the rules, the one called more after that."""
-ALL_ASIDE = ("callers", "strangers", "tellers")
+ALL_ASIDE = ("callers", "tellers", "hallway")
 """Every question of these is kept aside: written before others of their time were measured, and never looked at."""
 
 

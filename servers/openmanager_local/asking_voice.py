@@ -29,6 +29,9 @@ _NAMED: dict[str, tuple[str, str]] = {
     "+metrics": ("several metrics", "지표 여럿"), "+past": ("a time in the past", "지난 시간"), "+stretch": ("a stretch of time", "지난 구간"),
     "+before": ("an earlier time to compare with", "비교할 지난 시간"), "+ahead": ("a time to come", "앞으로의 시간"), "+deploy": ("a deployment", "배포"),
     "+threshold": ("a level", "기준값"), "+growth": ("more load", "늘어난 부하"), "+lost": ("servers lost", "빠지는 서버"), "+count": ("a number of rows", "개수"),
+    "+room": ("memory or disk", "메모리나 디스크"), "+speed": ("response times", "응답 시간"), "+errors": ("errors", "에러"),
+    "+traffic": ("requests", "요청 수"), "+backlog": ("a queue's length", "큐 길이"), "+work": ("CPU or load", "CPU나 부하"),
+    "+other": ("a metric", "지표"), "+literal": ("a metric's full name", "지표의 정식 이름"),
 }  # fmt: skip
 
 
@@ -114,7 +117,8 @@ class Voice:
 
     def reading(self, plan: Plan) -> str:
         """As what the question was understood, and which of its words spoke for that."""
-        why = ", ".join(_NAMED[word][self.ko] if word in _NAMED else quoted(word, 40) for word in plan.because)
+        told = [_NAMED[word][self.ko] if word in _NAMED else quoted(word, 40) for word in plan.because]
+        why = ", ".join(dict.fromkeys(told))
         what = self.intent(plan.intent)
         if not why:
             return self(f"understood as {what}", f"'{what}' 질문으로 이해했습니다")

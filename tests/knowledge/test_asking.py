@@ -42,7 +42,7 @@ def test_questions_that_were_tuned_on_stay_understood(language, intent, entities
     assert found.entities >= entities, found.errors
 
 
-@pytest.mark.parametrize(("language", "least"), [("en", 0.94), ("ko", 0.96)])
+@pytest.mark.parametrize(("language", "least"), [("en", 0.94), ("ko", 0.97)])
 def test_questions_that_nothing_was_tuned_on_do_not_get_worse(language, least) -> None:
     # the errors are not shown: whoever saw them would tune on them
     found = accuracy_ask.measure([q for q in EVERY if q.kept_aside and q.language == language], FLEET)
@@ -139,9 +139,10 @@ def test_a_doubtful_reading_names_the_other_one() -> None:
 
 def test_the_words_of_the_data_are_not_read_with_the_model_trained_on_other_traits() -> None:
     # the weights and the way traits are taken go together: a change of either needs tools/train_asking.py
-    known = sum(len(votes(reading(q.text, FLEET, NOW_S).traits).moved) for q in TUNED[::50])
-    every = sum(len(names) for q in TUNED[::50] for names in reading(q.text, FLEET, NOW_S).traits.kinds.values())
-    assert known / every > 0.6
+    # and pairs of ideas show it first; single words that weigh little are left out of the file
+    some = [reading(q.text, FLEET, NOW_S).traits for q in TUNED[::50]]
+    known = sum(kind == "pair" for of in some for kind, _, _ in votes(of).moved)
+    assert known / sum(len(of.kinds["pair"]) for of in some) > 0.9
 
 
 def test_what_is_not_about_servers_lands_in_the_third_stage() -> None:

@@ -13,9 +13,12 @@ from fleet_client import AT_S, ask, fleet_client, refused, settings
 from mcp.client import Client
 from served import environment
 
+from openmanager_core.knowledge.asking import plan
+from openmanager_core.simulator import inventory
 from openmanager_core.source import SourceSettings
 from openmanager_core.source.simulated import SimulatedSource
 from openmanager_kit.registry import ServerSettings
+from openmanager_local.asking_voice import Voice
 from openmanager_local.server import Section, build
 
 INCIDENT = SourceSettings(servers=30, scenario="incident", anchor_s=AT_S)
@@ -33,6 +36,27 @@ async def test_every_kind_of_question_is_answered_in_its_language_with_the_calls
                 assert bool(HANGUL.search(got["answer"][0])) == (language == "ko"), got["answer"]
                 assert got["plan"] or intent == "help", question
                 assert (got["stage"] == 3) == (intent == "unknown")
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "디스크 언제 꽉 차?",
+        "when is memory full",
+        "why the errors",
+        "how many requests today",
+        "what is queue_depth_messages",
+        "is the backlog growing every night",
+        "cpu now",
+        "does steal go along with latency",
+        "레이턴시 왜 이래",
+        "p99 어제보다 느려?",
+    ],
+)
+def test_what_was_named_is_said_in_words_where_a_reading_is_explained(question) -> None:
+    fleet = inventory.build(30, 7)[0]
+    for language in ("en", "ko"):
+        assert "+" not in Voice(language).reading(plan(question, fleet, AT_S)), question
 
 
 @pytest.mark.anyio

@@ -18,7 +18,7 @@ _NAMES: tuple[tuple[str, str], ...] = (
     ("network_transmit_bytes_per_s", r"(?:network|\bnet)\s?(?:out|transmit\w*|tx|outbound|traffic|usage|throughput|bandwidth)?\b|bandwidth|outbound|bytes sent|(?:네트워크\s?)(?:송신|트래픽|대역폭|사용량)?|송신|대역폭|아웃바운드"),
     ("clock_offset_s", r"clock\s?(?:offset|skew|drift)?|\bntp\b|시계(?:\s?오차)?|시간\s?오차"),
     ("cache_hit_ratio", r"(?:cache\s?)?hit[\s-]?(?:rate|ratio)s?|cache (?:hits?|miss(?:es)?)|(?:캐시\s?)?(?:적중률|히트율|히트\s?레이트|미스율?)"),
-    ("queue_depth_messages", r"queue\s?(?:depth|length|size|backlog)s?|backlog|messages? (?:waiting|in queue)|consumer lag|큐\s?(?:에\s?)?(?:깊이|길이|메시지|사이즈|뎁스|적체|쌓)|적체|대기\s?메시지|컨슈머\s?랙"),
+    ("queue_depth_messages", r"queue\s?(?:depth|length|size|backlog)s?|backlog|messages? (?:waiting|in queue)|consumer lag|큐\s?(?:에\s?)?(?:깊이|길이|메시지|사이즈|뎁스|적체|쌓)|큐(?:가|는|에)?\s(?:얼마나|계속|왜|자꾸|안)\s?(?=쌓|밀)|적체|대기\s?메시지|컨슈머\s?랙"),
     ("latency_p50_s", rf"{_SLOW}\bp50\b|median (?:latency|response time)|중앙값 (?:지연|응답)\w*"),
     ("latency_p99_s", rf"{_SLOW}\bp99\b(?: latency)?|99(?:th|번째)? ?(?:percentile|퍼센타일|분위)"),
     ("latency_p95_s", r"latenc(?:y|ies)|\bp95\b|respon[sc]e\s?times?|response speed|slowness|레이턴시|레이턴씨|응답\s?(?:시간|속도|지연)|지연\s?시간|지연(?!\w*복제)|반응\s?속도"),
@@ -43,7 +43,8 @@ _LOST = re.compile(
     rf"(?:los(?:e|es|ing|t)|without|minus|drop(?:ping|s)?|kill(?:ing|s)?|remov(?:e|ing)|retir(?:e|ing)|(?:tak(?:e|ing)|switch(?:ing)?|turn(?:ing)?|shut(?:ting)?) (?:out|off|down))\s+({_NUMBER})\b(?! (?:few|lot|bit))"
     rf"|\b({_NUMBER})\s+(?:[\w-]+\s+){{0,2}}?{_KIT}\s+(?:suddenly |just )?"
     r"(?:dies?|died|fails?|goes? (?:down|away|dark|missing)|is lost|are lost|crash(?:es)?|drops? out|disappears?|vanish(?:es)?|burns?(?: down)?|blows? up|are gone|is gone|(?:are|is) (?:out|down|dead)|go)\b"
-    r"|(\d{1,3}|한|두|세|네|다섯)\s?(?:대|개|노드)\s?(?:가|이|만|씩|를|을)?\s?(?:더\s?)?(?:빠지|죽|잃|다운|나가|내리|꺼지|고장|날아|뻗|빼|없어지|내려가)"
+    r"|\b(?:take|taking|pull|pulling)\s+(\d{1,3}|one|two|three|four|five)\s+(?:\w+\s+){0,4}(?:out|down|away|offline|off)\b"
+    r"|(\d{1,3}|한|두|세|네|다섯)\s?(?:대|개|노드)\s?(?:가|이|만|씩|를|을)?\s?(?:더\s?)?(?:빠지|죽|잃|다운|나가|내리|내려|꺼|뽑|없애|고장|날아|뻗|빼|없어지|내려가)"
 )
 _TOP = re.compile(
     r"(?:top|worst|first|highest|best|biggest)[\s-](\d{1,3})\b|(?:상위|탑|top)\s?(\d{1,3})|(?<!\d)(\d{1,3})\s?(?:개|대|건|순위)(?!\S*(?:빠|죽|잃|다운|더))"

@@ -13,8 +13,8 @@ _TYPES: tuple[tuple[str, str], ...] = (
     ("database", r"databases?|\bdbs?\b|postgres\w*|mysql|\bsql\b|데이터\s?베이스|디비|디비들"),
     ("cache", r"caches?|redis|memcached?|캐시|캐쉬|레디스"),
     ("queue", r"queues?|kafka|rabbit(?:mq)?|\bmq\b|message brokers?|큐|카프카|메시지\s?큐"),
-    ("api", r"\bapis?\b|backends?|에이피아이|백엔드"),
-    ("web", r"\bwebs?\b|frontends?|front-ends?|webservers?|웹|프론트(?:엔드)?"),
+    ("api", r"(?<![a-z0-9])apis?(?![a-z0-9])|backends?|에이피아이|백엔드"),
+    ("web", r"(?<![a-z0-9])webs?(?![a-z0-9])|frontends?|front-ends?|webservers?|웹|프론트(?:엔드)?"),
 )
 _ENVIRONMENTS: tuple[tuple[str, str], ...] = (
     ("production", r"\bprod(?:uction)?\b|\blive\b|프로덕션|프로드|운영\s?(?:환경|계|서버|쪽|장비)|상용|라이브"),

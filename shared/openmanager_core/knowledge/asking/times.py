@@ -30,7 +30,7 @@ _UNIT_S = {"s": 1, "sec": 1, "second": 1, "초": 1, "m": 60, "min": 60, "minute"
 _N = r"(\d{1,4}(?:\.\d)?|(?<![a-z])(?:half an|a couple of|couple of|a few|few|an?|one|two|three|four|five|six|seven|ten)(?=[\s-])|한|두|세|네|다섯|여섯|일곱|여덟|아홉|열|반)"
 _U = r"(seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|weeks?|wks?|months?|시간|주일|개월|분|초|일|주|달|[smhdw])(?![a-z])"
 _LEN = rf"{_N}[\s-]?{_U}"
-_WORD_SPAN = {"하루": _DAY, "이틀": 2 * _DAY, "사흘": 3 * _DAY, "나흘": 4 * _DAY, "보름": 15 * _DAY, "반나절": 6 * 3600.0, "일주일": 7 * _DAY,
+_WORD_SPAN = {"하루": _DAY, "이틀": 2 * _DAY, "사흘": 3 * _DAY, "나흘": 4 * _DAY, "닷새": 5 * _DAY, "열흘": 10 * _DAY, "보름": 15 * _DAY, "반나절": 6 * 3600.0, "일주일": 7 * _DAY,
               "반시간": 1800.0, "한나절": 12 * 3600.0}  # fmt: skip
 _W = rf"({'|'.join(_WORD_SPAN)})"
 _CLOCK = (
@@ -135,7 +135,10 @@ def times(text: str, now_s: float) -> Times:
         past(a, b if b > a else b + _DAY)
         return None
 
+    # --- "within the last three hours" is past, and says so before its number
+    take(rf"(?:최근|지난)\s?{_LEN}\s?(?:안에|내에|이내에?|사이에?)", lambda m: past(now_s - _seconds(m[1], m[2])))
     # --- ahead
+    take(rf"\+\s?{_LEN}", lambda m: ahead(_seconds(m[1], m[2])))
     take(rf"(?:앞으로|향후|다음)\s?{_LEN}(?:\s?(?:동안|안에|내에|간|이내))?", lambda m: ahead(_seconds(m[1], m[2])))
     take(
         rf"{_LEN}\s?(?:안에|내에|이내에?|뒤|후)(?:에|엔|에는)?(?![가-힣]*\s?(?:비교|부터))",
